@@ -1,0 +1,197 @@
+//! A pipeline: ordered slots, each a stage with its limits. It runs a batch through them and loses nothing that is settled.
+
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+
+use futures_util::FutureExt;
+use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
+
+use crate::{Batch, Context, FaultCause, Stage};
+
+/// A stage in a pipeline.
+#[derive(Clone)]
+pub struct Slot {
+    stage: Arc<dyn Stage>,
+    name: Arc<str>,
+    deadline: Option<Duration>,
+    on_fault: OnFault,
+    stop_on: Arc<[Box<str>]>,
+    lost: Arc<[Box<str>]>,
+}
+
+/// What a fault of a stage means for the subjects that it left open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnFault {
+    /// The next slot takes them.
+    #[default]
+    Continue,
+    /// They go no further and are judged by what is there.
+    Stop,
+}
+
+/// What one slot cost one batch: the source of its metrics and of `--explain`.
+#[derive(Debug, Clone)]
+pub struct SlotReport {
+    /// Name of the stage.
+    pub stage: Arc<str>,
+    /// Time from the first to the last subject.
+    pub elapsed: Duration,
+    /// Subjects that were open when the slot began.
+    pub entered: usize,
+    /// Subjects that the stage left open, by a fault or at a deadline.
+    pub faults: usize,
+    /// Why, if there were any.
+    pub cause: Option<FaultCause>,
+}
+
+/// Why slots make no pipeline.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PipelineError {
+    /// A stage needs a finding that no earlier one makes.
+    #[error("stage `{stage}` reads `{fact}`, which no earlier stage of the pipeline writes")]
+    MissingFact {
+        /// The stage that reads it.
+        stage: String,
+        /// The finding's key.
+        fact: String,
+    },
+    /// A stage stands twice.
+    #[error("stage `{stage}` stands twice in the pipeline")]
+    Twice {
+        /// The stage.
+        stage: String,
+    },
+}
+
+impl Slot {
+    /// A slot without limits of its own: the run's deadline holds.
+    pub fn new(stage: Arc<dyn Stage>) -> Self {
+        let name = Arc::from(stage.name());
+        let lost = stage.facts().writes.iter().map(|key| key.as_ref().into()).collect();
+        Self { stage, name, deadline: None, on_fault: OnFault::Continue, stop_on: Arc::from([]), lost }
+    }
+
+    /// Limits the stage's time for one batch.
+    #[must_use]
+    pub fn deadline(self, deadline: Option<Duration>) -> Self {
+        Self { deadline, ..self }
+    }
+
+    /// Says what a fault means.
+    #[must_use]
+    pub fn on_fault(self, on_fault: OnFault) -> Self {
+        Self { on_fault, ..self }
+    }
+
+    /// Findings of earlier stages with which a subject does not enter this slot, nor a later one
+    /// ([`crate::STOP_WORDS`]): the answer is there, the work is saved.
+    #[must_use]
+    pub fn stop_on(self, words: impl IntoIterator<Item = impl Into<Box<str>>>) -> Self {
+        Self { stop_on: words.into_iter().map(Into::into).collect(), ..self }
+    }
+
+    /// Name of the stage.
+    pub fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+}
+
+/// Ordered slots under a name.
+#[derive(Clone)]
+pub struct Pipeline {
+    name: Arc<str>,
+    slots: Vec<Slot>,
+}
+
+impl Pipeline {
+    /// Joins slots, if each finds what it reads.
+    ///
+    /// # Errors
+    /// [`PipelineError`] when the order cannot work.
+    pub fn new(name: &str, slots: Vec<Slot>) -> Result<Self, PipelineError> {
+        let mut written: Vec<String> = Vec::new();
+        for (position, slot) in slots.iter().enumerate() {
+            let stage = slot.name.to_string();
+            if slots[..position].iter().any(|earlier| earlier.name == slot.name) {
+                return Err(PipelineError::Twice { stage });
+            }
+            let facts = slot.stage.facts();
+            if let Some(fact) = facts.reads.iter().find(|key| !written.iter().any(|w| w == *key)) {
+                return Err(PipelineError::MissingFact { stage, fact: fact.to_string() });
+            }
+            written.extend(facts.writes.iter().map(ToString::to_string));
+        }
+        Ok(Self { name: name.into(), slots })
+    }
+
+    /// The pipeline's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its slots, in order.
+    pub fn slots(&self) -> &[Slot] {
+        &self.slots
+    }
+
+    /// The same pipeline without some stages: what a request switched off.
+    #[must_use]
+    pub fn without(&self, stages: &[&str]) -> Self {
+        let kept = |slot: &&Slot| !stages.contains(&&*slot.name);
+        Self { name: self.name.clone(), slots: self.slots.iter().filter(kept).cloned().collect() }
+    }
+
+    /// Runs the batch through every slot. Never fails: what goes wrong is a fault finding of the subjects it struck.
+    pub async fn run(&self, cx: &Context, batch: &mut Batch) -> Vec<SlotReport> {
+        let mut reports = Vec::with_capacity(self.slots.len());
+        for (position, slot) in self.slots.iter().enumerate() {
+            batch.enter(position, &slot.name, &slot.lost, &slot.stop_on);
+            let entered = batch.open().count();
+            if entered == 0 {
+                continue;
+            }
+            let began = Instant::now();
+            let failure = run_slot(slot, cx, batch).await;
+            let (cause, message) = failure.unwrap_or((FaultCause::Unsettled, "the stage settled nothing".into()));
+            let faults = batch.fail_open(cause, &message, slot.on_fault == OnFault::Stop);
+            reports.push(SlotReport {
+                stage: slot.name.clone(),
+                elapsed: began.elapsed(),
+                entered,
+                faults,
+                cause: (faults > 0).then_some(cause),
+            });
+        }
+        reports
+    }
+}
+
+/// Runs one stage under its limits. Returns why it ended early, if it did.
+async fn run_slot(slot: &Slot, cx: &Context, batch: &mut Batch) -> Option<(FaultCause, String)> {
+    let own = slot.deadline.map(|limit| Instant::now() + limit);
+    let (until, late) = match own {
+        Some(own) if own < cx.deadline => (own, FaultCause::Deadline),
+        _ => (cx.deadline, FaultCause::RequestDeadline),
+    };
+    let mut canceled = cx.canceled.clone();
+    let work = AssertUnwindSafe(slot.stage.run(cx, batch)).catch_unwind();
+    tokio::select! {
+        biased;
+        done = work => match done {
+            Ok(Ok(())) => None,
+            Ok(Err(error)) => Some((FaultCause::Error, error.to_string())),
+            Err(_) => Some((FaultCause::Panic, "the stage panicked".into())),
+        },
+        () = tokio::time::sleep_until(until) => Some((late, "the deadline passed first".into())),
+        () = is_canceled(&mut canceled) => Some((FaultCause::Canceled, "the caller left".into())),
+    }
+}
+
+/// Ends when the caller cancels; never, when nobody can.
+async fn is_canceled(canceled: &mut tokio::sync::watch::Receiver<bool>) {
+    if canceled.wait_for(|canceled| *canceled).await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}

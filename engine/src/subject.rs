@@ -1,0 +1,105 @@
+//! A subject: an address in flight, and what has been found of it so far.
+
+use std::{sync::Arc, time::Duration};
+
+use crate::{Address, EgressId, Finding, MailRoute, Recorded, limits::INPUT_OCTETS_MAX};
+
+/// One input on its way through a pipeline.
+#[derive(Debug, Clone)]
+pub struct Subject {
+    input: Box<str>,
+    address: Option<Address>,
+    pub(crate) findings: Vec<Recorded>,
+    /// Slot in which the subject was last settled.
+    pub(crate) settled: Option<usize>,
+    /// Slot that ended the subject's way.
+    pub(crate) stopped: Option<usize>,
+    deferral: Option<Deferral>,
+}
+
+/// A stage's wish to try again later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Deferral {
+    /// How long to wait at least.
+    pub wait: Duration,
+    /// The identity to come back under, since the server remembers it.
+    pub egress: EgressId,
+}
+
+impl Subject {
+    /// A subject for an input as submitted; white space around it is dropped.
+    pub fn new(input: &str) -> Self {
+        Self {
+            input: input.trim_matches(|c| matches!(c, ' ' | '\t')).into(),
+            address: None,
+            findings: Vec::new(),
+            settled: None,
+            stopped: None,
+            deferral: None,
+        }
+    }
+
+    /// The input as submitted, trimmed.
+    pub fn input(&self) -> &str {
+        &self.input
+    }
+
+    /// Whether the input is longer than any address can be.
+    pub fn is_too_long(&self) -> bool {
+        self.input.len() > INPUT_OCTETS_MAX
+    }
+
+    /// The parsed address, once a stage has resolved the input to one.
+    pub fn address(&self) -> Option<&Address> {
+        self.address.as_ref()
+    }
+
+    /// What was found so far, in order.
+    pub fn findings(&self) -> impl Iterator<Item = &Finding> {
+        self.findings.iter().map(|recorded| &recorded.finding)
+    }
+
+    /// What was found so far, with the stages that found it.
+    pub fn recorded(&self) -> &[Recorded] {
+        &self.findings
+    }
+
+    /// Where mail for the subject's domain goes, once the `dns` stage knows.
+    pub fn route(&self) -> Option<&Arc<MailRoute>> {
+        self.findings().find_map(|finding| match finding {
+            Finding::Route(route) => Some(route),
+            _ => None,
+        })
+    }
+
+    /// The wish of a stage to try again later.
+    pub fn deferral(&self) -> Option<Deferral> {
+        self.deferral
+    }
+
+    /// Position of the slot after which nothing else ran.
+    pub fn stopped_by(&self) -> Option<usize> {
+        self.stopped
+    }
+
+    /// Records a fact that the caller knows before any stage runs: a duplicate row, a remembered bounce.
+    pub fn note(&mut self, source: &Arc<str>, finding: Finding) {
+        self.findings.push(Recorded { stage: source.clone(), finding });
+    }
+
+    /// Input, address and findings, for the verdict.
+    pub(crate) fn into_parts(self) -> (Box<str>, Option<Address>, Vec<Recorded>) {
+        (self.input, self.address, self.findings)
+    }
+
+    pub(crate) fn resolve(&mut self, address: Address) {
+        self.address = Some(address);
+    }
+
+    /// Several stages may defer; the longest wait serves them all.
+    pub(crate) fn defer(&mut self, deferral: Deferral) {
+        if self.deferral.is_none_or(|earlier| earlier.wait < deferral.wait) {
+            self.deferral = Some(deferral);
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! The judge against the contract: every rule, every word, every score; and the laws that hold for all findings.
+
+mod cases;
+mod laws;
+mod table;

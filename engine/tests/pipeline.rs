@@ -1,0 +1,218 @@
+//! A pipeline keeps what is settled, whatever happens to a stage.
+
+use std::{sync::Arc, time::Duration};
+
+use mailsonde_engine::{
+    Batch, BoxFuture, Check, Context, Deferral, EgressId, FaultCause, Facts, Finding, OnFault, Outcome, Pipeline,
+    PipelineError, Pure, RoleType, Slot, Stage, StageError, Subject, Tier,
+};
+use tokio::{sync::watch, time::sleep};
+
+/// What a scripted stage does after it has settled the subjects whose input begins with `quick`.
+#[derive(Clone, Copy)]
+enum End {
+    Returns,
+    Errs,
+    Panics,
+    Hangs,
+}
+
+/// Settles the quick subjects with a role finding, then ends as told.
+struct Scripted(&'static str, End);
+
+impl Stage for Scripted {
+    fn name(&self) -> &str {
+        self.0
+    }
+
+    fn facts(&self) -> Facts {
+        Facts::new(&[], &["role.type"])
+    }
+
+    fn run<'a>(&'a self, _: &'a Context, batch: &'a mut Batch) -> BoxFuture<'a, Result<(), StageError>> {
+        Box::pin(async move {
+            let quick: Vec<_> =
+                batch.open().filter(|(_, s)| s.input().starts_with("quick")).map(|(id, _)| id).collect();
+            for id in quick {
+                sleep(Duration::from_millis(1)).await;
+                batch.settle(id, Outcome::of([Finding::Role(RoleType::Info)]));
+            }
+            match self.1 {
+                End::Returns => Ok(()),
+                End::Errs => Err(StageError { message: "the cable is out".into() }),
+                End::Panics => panic!("as scripted"),
+                End::Hangs => std::future::pending().await,
+            }
+        })
+    }
+}
+
+/// Marks every subject it sees; panics at `poison`.
+struct Mark(&'static str);
+
+impl Check for Mark {
+    fn name(&self) -> &str {
+        self.0
+    }
+
+    fn check(&self, subject: &Subject, outcome: &mut Outcome) {
+        assert_ne!(subject.input(), "poison", "as scripted");
+        outcome.found(Finding::Disposable(Tier::Curated));
+    }
+}
+
+fn scripted(end: End) -> Slot {
+    Slot::new(Arc::new(Scripted("scripted", end)))
+}
+
+fn mark(name: &'static str) -> Slot {
+    Slot::new(Arc::new(Pure(Mark(name))))
+}
+
+fn batch(inputs: &[&str]) -> Batch {
+    Batch::new(inputs.iter().map(|input| Subject::new(input)).collect())
+}
+
+/// Runs the slots and tells, for each subject, the keys of its findings.
+async fn keys(slots: Vec<Slot>, inputs: &[&str]) -> Vec<Vec<&'static str>> {
+    let pipeline = Pipeline::new("test", slots).unwrap();
+    let mut batch = batch(inputs);
+    pipeline.run(&Context::within(Duration::from_secs(60)), &mut batch).await;
+    batch.subjects().iter().map(|subject| subject.findings().map(Finding::key).collect()).collect()
+}
+
+fn cause(batch: &Batch, at: usize) -> Option<FaultCause> {
+    batch.subjects()[at].findings().find_map(|finding| match finding {
+        Finding::Fault(fault) => Some(fault.cause),
+        _ => None,
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_way_to_fail_costs_only_the_unsettled() {
+    for (end, expected) in [
+        (End::Returns, FaultCause::Unsettled),
+        (End::Errs, FaultCause::Error),
+        (End::Panics, FaultCause::Panic),
+        (End::Hangs, FaultCause::Deadline),
+    ] {
+        let slot = scripted(end).deadline(Some(Duration::from_secs(5)));
+        let pipeline = Pipeline::new("test", vec![slot, mark("mark")]).unwrap();
+        let mut batch = batch(&["quick 1", "slow", "quick 2"]);
+        let reports = pipeline.run(&Context::within(Duration::from_secs(60)), &mut batch).await;
+
+        assert_eq!([0, 1, 2].map(|at| cause(&batch, at)), [None, Some(expected), None]);
+        assert_eq!((reports[0].entered, reports[0].faults, reports[0].cause), (3, 1, Some(expected)));
+        // The next slot took all three.
+        assert_eq!((reports[1].entered, reports[1].faults), (3, 0));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_requests_deadline_and_the_slots_are_told_apart() {
+    let pipeline = Pipeline::new("test", vec![scripted(End::Hangs).deadline(Some(Duration::from_secs(9)))]).unwrap();
+    let mut batch = batch(&["slow"]);
+    pipeline.run(&Context::within(Duration::from_secs(3)), &mut batch).await;
+    assert_eq!(cause(&batch, 0), Some(FaultCause::RequestDeadline));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_cancels_is_served_at_once() {
+    let (cancel, canceled) = watch::channel(false);
+    let cx = Context { canceled, ..Context::within(Duration::from_secs(60)) };
+    let pipeline = Pipeline::new("test", vec![scripted(End::Hangs)]).unwrap();
+    let mut batch = batch(&["quick", "slow"]);
+    let began = tokio::time::Instant::now();
+    let (_, ()) = tokio::join!(pipeline.run(&cx, &mut batch), async {
+        sleep(Duration::from_secs(1)).await;
+        cancel.send(true).unwrap();
+    });
+    assert_eq!(began.elapsed(), Duration::from_secs(1));
+    assert_eq!([cause(&batch, 0), cause(&batch, 1)], [None, Some(FaultCause::Canceled)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn on_fault_stop_ends_the_way_of_those_it_struck() {
+    let slot = scripted(End::Errs).on_fault(OnFault::Stop);
+    let found = keys(vec![slot, mark("mark")], &["quick", "slow"]).await;
+    assert_eq!(found, [vec!["role.type", "disposable.tier"], vec!["fault"]]);
+}
+
+#[tokio::test]
+async fn a_poison_subject_loses_one_check_alone() {
+    let found = keys(vec![mark("one")], &["fine", "poison", "fine"]).await;
+    assert_eq!(found, [["disposable.tier"], ["fault"], ["disposable.tier"]]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn stop_on_keeps_answered_subjects_out_of_a_slot_and_all_later_ones() {
+    let second = scripted(End::Returns).stop_on(["disposable"]);
+    let found = keys(vec![mark("one"), second, mark("two")], &["quick"]).await;
+    assert_eq!(found, [["disposable.tier"]]);
+}
+
+#[tokio::test]
+async fn the_first_word_on_a_subject_counts() {
+    struct Twice;
+    impl Stage for Twice {
+        fn name(&self) -> &'static str {
+            "twice"
+        }
+        fn run<'a>(&'a self, _: &'a Context, batch: &'a mut Batch) -> BoxFuture<'a, Result<(), StageError>> {
+            let ids: Vec<_> = batch.open().map(|(id, _)| id).collect();
+            for id in ids {
+                batch.settle(id, Outcome::of([Finding::FreeProvider]));
+                batch.settle(id, Outcome::of([Finding::TypoTrap]));
+            }
+            Box::pin(std::future::ready(Ok(())))
+        }
+    }
+    assert_eq!(keys(vec![Slot::new(Arc::new(Twice))], &["a"]).await, [["free_provider"]]);
+}
+
+#[tokio::test]
+async fn the_longest_wait_serves_all_who_defer() {
+    struct Later(&'static str, u64);
+    impl Check for Later {
+        fn name(&self) -> &str {
+            self.0
+        }
+        fn check(&self, _: &Subject, outcome: &mut Outcome) {
+            outcome.defer(Deferral { wait: Duration::from_secs(self.1), egress: EgressId(2) });
+        }
+    }
+    let slots = [("a", 60), ("b", 300), ("c", 30)].map(|(name, wait)| Slot::new(Arc::new(Pure(Later(name, wait)))));
+    let pipeline = Pipeline::new("test", slots.to_vec()).unwrap();
+    let mut batch = batch(&["someone"]);
+    pipeline.run(&Context::within(Duration::from_secs(1)), &mut batch).await;
+    let deferral = Deferral { wait: Duration::from_secs(300), egress: EgressId(2) };
+    assert_eq!(batch.subjects()[0].deferral(), Some(deferral));
+}
+
+#[test]
+fn an_order_that_cannot_work_is_refused() {
+    struct Reader;
+    impl Check for Reader {
+        fn name(&self) -> &'static str {
+            "reader"
+        }
+        fn facts(&self) -> Facts {
+            Facts::new(&["role.type"], &[])
+        }
+        fn check(&self, _: &Subject, _: &mut Outcome) {}
+    }
+    let reader = || Slot::new(Arc::new(Pure(Reader)));
+    assert!(Pipeline::new("test", vec![scripted(End::Returns), reader()]).is_ok());
+    let missing = PipelineError::MissingFact { stage: "reader".into(), fact: "role.type".into() };
+    assert_eq!(Pipeline::new("test", vec![reader(), scripted(End::Returns)]).err(), Some(missing));
+    let twice = PipelineError::Twice { stage: "mark".into() };
+    assert_eq!(Pipeline::new("test", vec![mark("mark"), mark("mark")]).err(), Some(twice));
+}
+
+#[tokio::test]
+async fn what_is_switched_off_does_not_run() {
+    let pipeline = Pipeline::new("test", vec![mark("one"), mark("two")]).unwrap().without(&["one"]);
+    let mut batch = batch(&["a"]);
+    let reports = pipeline.run(&Context::within(Duration::from_secs(1)), &mut batch).await;
+    assert_eq!(reports.iter().map(|report| &*report.stage).collect::<Vec<_>>(), ["two"]);
+}
