@@ -69,7 +69,7 @@ pub struct Judgement {
 }
 
 /// Judges what was found.
-pub fn judge<'a>(findings: impl IntoIterator<Item = &'a Finding>, policy: &Policy) -> Judgement {
+pub fn judge<'a>(findings: impl IntoIterator<Item = &'a Finding>, policy: Policy) -> Judgement {
     let seen = Seen::of(findings);
     let mailbox = seen.mailbox(policy);
     let (category, reason, confidence) = seen.category(mailbox, policy);
@@ -170,7 +170,7 @@ impl<'a> Seen<'a> {
     }
 
     /// What this run, or else a fresh memory, says of the mailbox.
-    fn mailbox(&self, policy: &Policy) -> Mailbox {
+    fn mailbox(&self, policy: Policy) -> Mailbox {
         use MailboxState::{Invalid, NoDomain, NoMail, NoMailHost, NotFound, Unchecked};
         let gone = |state, reason| Mailbox::dead(state, reason, Evidence::DomainGone.score(false, false));
         if self.syntax.is_some() {
@@ -250,7 +250,7 @@ impl<'a> Seen<'a> {
     }
 
     /// The decision list; the first rule that matches wins.
-    fn category(&self, mailbox: Mailbox, policy: &Policy) -> (Category, Option<Reason>, Confidence) {
+    fn category(&self, mailbox: Mailbox, policy: Policy) -> (Category, Option<Reason>, Confidence) {
         use MailboxState::{Accepted, CatchAll, CatchAllConfirmed, Full, Unanswered, Unchecked};
         let state = mailbox.state;
         let is_proven = matches!(state, Accepted | CatchAllConfirmed);

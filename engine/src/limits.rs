@@ -1,7 +1,5 @@
 //! Limits of the engine: each a name, a value and a reason.
 
-use std::time::Duration;
-
 /// MX records of one domain that are looked at, best preference first.
 /// A sender that needs more than ten hosts to deliver one message does not exist; answers with 500 do.
 pub const MX_HOSTS_MAX: usize = 10;
@@ -20,6 +18,3 @@ pub const BATCH_MAX: usize = 1_000;
 
 /// Octets of a reply's text that are kept as evidence.
 pub const REPLY_TEXT_MAX: usize = 512;
-
-/// Time for one request when the caller names none.
-pub const REQUEST_DEADLINE: Duration = Duration::from_secs(60);

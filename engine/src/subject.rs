@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use crate::{Address, EgressId, Finding, MailRoute, Recorded, limits::INPUT_OCTETS_MAX};
+use crate::{Address, EgressId, Finding, MailRoute, Recorded};
 
 /// One input on its way through a pipeline.
 #[derive(Debug, Clone)]
@@ -27,10 +27,10 @@ pub struct Deferral {
 }
 
 impl Subject {
-    /// A subject for an input as submitted; white space around it is dropped.
+    /// A subject for an input as submitted. White space around it is the caller's to drop, where it means nothing.
     pub fn new(input: &str) -> Self {
         Self {
-            input: input.trim_matches(|c| matches!(c, ' ' | '\t')).into(),
+            input: input.into(),
             address: None,
             findings: Vec::new(),
             settled: None,
@@ -39,14 +39,9 @@ impl Subject {
         }
     }
 
-    /// The input as submitted, trimmed.
+    /// The input as submitted.
     pub fn input(&self) -> &str {
         &self.input
-    }
-
-    /// Whether the input is longer than any address can be.
-    pub fn is_too_long(&self) -> bool {
-        self.input.len() > INPUT_OCTETS_MAX
     }
 
     /// The parsed address, once a stage has resolved the input to one.

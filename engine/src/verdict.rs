@@ -27,7 +27,7 @@ pub struct Flags {
 /// A subject's end: the judgement, and what it rests on.
 #[derive(Debug, Clone)]
 pub struct Verdict {
-    /// The input as submitted, trimmed.
+    /// The input as submitted.
     pub input: Box<str>,
     /// The address, when the input is one.
     pub address: Option<Address>,
@@ -50,9 +50,9 @@ pub struct Evidence {
 
 impl Verdict {
     /// Judges a subject by what was found of it.
-    pub fn of(subject: Subject, policy: &Policy) -> Self {
+    pub fn of(subject: Subject, policy: Policy) -> Self {
         let (input, address, findings) = subject.into_parts();
-        let evidence = Evidence { judge: JUDGE_VERSION, policy: *policy, findings };
+        let evidence = Evidence { judge: JUDGE_VERSION, policy, findings };
         Self { input, address, judgement: evidence.judge_again(), evidence }
     }
 }
@@ -60,7 +60,7 @@ impl Verdict {
 impl Evidence {
     /// The judgement that this evidence leads to.
     pub fn judge_again(&self) -> Judgement {
-        judge(self.findings(), &self.policy)
+        judge(self.findings(), self.policy)
     }
 
     /// What was found, in order.

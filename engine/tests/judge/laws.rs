@@ -89,8 +89,8 @@ fn judged_again(findings: &[Finding], policy: Policy) -> mailsonde_engine::Judge
     let stage: Arc<str> = "some-stage".into();
     let findings = findings.iter().map(|f| Recorded { stage: stage.clone(), finding: f.clone() }).collect();
     let evidence = Evidence { judge: JUDGE_VERSION, policy, findings };
-    let text = serde_json::to_string(&evidence).unwrap();
-    let read: Evidence = serde_json::from_str(&text).unwrap();
+    let text = serde_json::to_string(&evidence).expect("evidence is JSON");
+    let read: Evidence = serde_json::from_str(&text).expect("what was written can be read");
     assert_eq!(read, evidence, "the evidence survives being written down");
     read.judge_again()
 }
@@ -99,7 +99,7 @@ fn judged_again(findings: &[Finding], policy: Policy) -> mailsonde_engine::Judge
 fn recorded_evidence_of_every_case_judges_alike() {
     for (findings, _) in table::rows() {
         let policy = Policy::default();
-        assert_eq!(judged_again(&findings, policy), judge(&findings, &policy));
+        assert_eq!(judged_again(&findings, policy), judge(&findings, policy));
     }
 }
 
@@ -114,7 +114,7 @@ fn agreeing(finding: &Finding) -> Finding {
 proptest! {
     #[test]
     fn recorded_evidence_judges_alike(findings in vec(some_finding(), 0..8), policy in some_policy()) {
-        prop_assert_eq!(judged_again(&findings, policy), judge(&findings, &policy));
+        prop_assert_eq!(judged_again(&findings, policy), judge(&findings, policy));
     }
 
     #[test]
@@ -127,12 +127,12 @@ proptest! {
         let has_host = |f: &Finding| !matches!(f, Finding::SyntaxError(_) | Finding::Route(_) | Finding::Reply(_));
         let mut findings: Vec<_> = findings.into_iter().filter(has_host).collect();
         findings.extend([mx(), reply_with(ReplyClass::Accepted, strength, false)]);
-        prop_assert_ne!(judge(&findings, &policy).category, Category::Undeliverable);
+        prop_assert_ne!(judge(&findings, policy).category, Category::Undeliverable);
     }
 
     #[test]
     fn undeliverable_needs_an_answer_and_a_good_one(findings in vec(some_finding(), 0..8), policy in some_policy()) {
-        let judged = judge(&findings, &policy);
+        let judged = judge(&findings, policy);
         if judged.category == Category::Undeliverable {
             prop_assert!(judged.confidence.as_f64() >= 0.90);
             let is_answer = |f: &Finding| matches!(
@@ -147,8 +147,8 @@ proptest! {
     #[test]
     fn agreement_never_lowers_the_score(class in select(&CLASSES[..]), strength in select(&STRENGTHS[..])) {
         let findings = [mx(), reply_with(class, strength, false), random_refused(CatchAllSource::Session)];
-        let once = judge(&findings, &Policy::default());
-        let twice = judge(&findings.each_ref().map(agreeing), &Policy::default());
+        let once = judge(&findings, Policy::default());
+        let twice = judge(&findings.each_ref().map(agreeing), Policy::default());
         prop_assert!(twice.confidence >= once.confidence, "{:?} then {:?}", once, twice);
     }
 
@@ -157,7 +157,7 @@ proptest! {
         findings in vec(some_finding(), 0..8),
         policy in some_policy(),
     ) {
-        let judged = judge(&findings, &policy);
+        let judged = judge(&findings, policy);
         let score = judged.confidence.as_f64();
         match judged.category {
             Category::Unknown => prop_assert_eq!(score, 0.0),

@@ -80,10 +80,10 @@ fn before_the_mailbox() -> Vec<Row> {
 }
 
 fn dead() -> Vec<Row> {
+    use ReplyClass::{Disabled, NoSuchDomain, NoSuchMailbox, NonAsciiUnsupported, NotAcceptingMail};
     let dead = |class, strength, agreed, word, score| {
         (vec![mx(), reply_with(class, strength, agreed)], same("undeliverable", word, score))
     };
-    use ReplyClass::{Disabled, NoSuchDomain, NoSuchMailbox, NonAsciiUnsupported, NotAcceptingMail};
     vec![
         (vec![route(MailRoute::NoDomain)], same("undeliverable", "domain_not_found", 0.99)),
         (vec![route(MailRoute::NoMail)], same("undeliverable", "no_mx_record", 0.99)),
@@ -246,7 +246,7 @@ fn alive() -> Vec<Row> {
 #[test]
 fn every_rule_word_and_score() {
     for (findings, (category, sub_category, reason, score)) in rows() {
-        let judged = judge(&findings, &Policy::default());
+        let judged = judge(&findings, Policy::default());
         let words = (
             judged.category.word(),
             judged.reason.map_or("", Reason::group),
@@ -261,19 +261,19 @@ fn every_rule_word_and_score() {
 fn the_operator_chooses_about_roles_and_random_names() {
     let role = with(proven(), [Finding::Role(RoleType::Sales)]);
     let risky = Policy { role: RolePolicy::Risky, ..Policy::default() };
-    assert_eq!(judge(&role, &risky).reason, Some(Reason::RoleBased));
-    assert_eq!(judge(&role, &Policy::default()).reason, None);
+    assert_eq!(judge(&role, risky).reason, Some(Reason::RoleBased));
+    assert_eq!(judge(&role, Policy::default()).reason, None);
 
     let random = with(proven(), [random_local_part()]);
     let always = Policy { random: RandomPolicy::Always, ..Policy::default() };
-    assert_eq!(judge(&random, &always).category.word(), "random_pattern");
+    assert_eq!(judge(&random, always).category.word(), "random_pattern");
 }
 
 #[test]
 fn a_memory_is_trusted_for_as_long_as_the_operator_says() {
     let patient = Policy { history_trust_days: 30, ..Policy::default() };
-    assert_eq!(judge(&[bounced(29)], &patient).category.word(), "undeliverable");
-    assert_eq!(judge(&[bounced(30)], &patient).category.word(), "high_risk");
+    assert_eq!(judge(&[bounced(29)], patient).category.word(), "undeliverable");
+    assert_eq!(judge(&[bounced(30)], patient).category.word(), "high_risk");
 }
 
 #[test]
@@ -288,16 +288,16 @@ fn flags_say_what_the_address_is_besides() {
             random_local_part(),
         ],
     );
-    let flags = judge(&findings, &Policy::default()).flags;
+    let flags = judge(&findings, Policy::default()).flags;
     assert!(flags.is_disposable && flags.is_free_provider && flags.is_catch_all && flags.is_random);
     assert_eq!((flags.role, flags.alias), (Some(RoleType::Hr), Some(AliasType::DotVariant)));
-    assert_eq!(judge(&proven(), &Policy::default()).flags, mailsonde_engine::Flags::default());
+    assert_eq!(judge(&proven(), Policy::default()).flags, mailsonde_engine::Flags::default());
 }
 
 #[test]
 fn a_suggestion_is_dropped_when_the_domain_takes_mail() {
     let slip = || Finding::TypoSuggestion("gmail.com".into());
-    let suggestion = |findings: &[Finding]| judge(findings, &Policy::default()).suggestion;
+    let suggestion = |findings: &[Finding]| judge(findings, Policy::default()).suggestion;
     assert_eq!(suggestion(&[slip()]).as_deref(), Some("gmail.com"));
     assert_eq!(suggestion(&[slip(), route(MailRoute::NoDomain)]).as_deref(), Some("gmail.com"));
     assert_eq!(suggestion(&[slip(), route(MailRoute::NoMail)]).as_deref(), Some("gmail.com"));
@@ -312,7 +312,7 @@ fn a_refusal_of_us_is_never_a_word_on_the_mailbox() {
         for class in [ReplyClass::Policy, ReplyClass::Blocked, ReplyClass::Rate, ReplyClass::TlsRequired] {
             let Finding::Reply(mut reading) = reply_with(class, Strength::Operator, true) else { unreachable!() };
             reading.stage = stage;
-            let judged = judge(&[mx(), Finding::Reply(reading)], &Policy::default());
+            let judged = judge(&[mx(), Finding::Reply(reading)], Policy::default());
             assert_eq!(judged.mailbox, MailboxState::Unanswered, "{class:?} at {stage:?}");
         }
     }

@@ -1,0 +1,29 @@
+# Everything a developer types. `make help` lists it.
+
+CARGO ?= cargo
+export CARGO_TERM_COLOR ?= auto
+
+.PHONY: help run test lint bench demo setup check-invariants
+
+help: ## List the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
+
+run: ## Verify ADDRESS (default: one that does not exist)
+	$(CARGO) run --release -- verify --explain $(or $(ADDRESS),nobody@example.invalid)
+
+test: setup ## Install what the tests need, check the house rules, run every test
+	@./tests/run
+
+lint: ## Formatting, clippy with warnings as errors, architecture invariants
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	./tests/invariants
+
+bench: ## Measure against the named peers; prints ratios
+	./benches/run
+
+demo: setup ## Real mail and DNS servers on loopback, every kind of verdict
+	$(CARGO) run --release --locked -p mailsonde-tests --bin demo
+
+setup: ## Install the mail and DNS servers that the tests start (Debian packages)
+	@./tests/setup

@@ -1,0 +1,130 @@
+//! The arguments, in one place: what `--help` shows is written here.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use mailsonde_builtin::syntax;
+
+/// Verify email addresses without sending mail.
+#[derive(Debug, Parser)]
+#[command(name = "mailsonde", version, about, max_term_width = 100)]
+pub(super) struct Args {
+    /// Configuration file [default: ./mailsonde.toml, else the user's, else the system's, else built-in defaults]
+    #[arg(long, global = true, value_name = "FILE", env = "MAILSONDE_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// Print without colours, even on a terminal
+    #[arg(long, global = true)]
+    pub no_color: bool,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Verify addresses: arguments, a file, or lines on standard input
+    Verify(VerifyArgs),
+    /// Check or show the configuration
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Look at the data lists, or refresh them
+    #[command(subcommand)]
+    Data(DataCommand),
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct VerifyArgs {
+    /// Addresses; `-` reads one per line from standard input
+    #[arg(value_name = "ADDRESS")]
+    pub addresses: Vec<String>,
+    /// Read one address per line from a file
+    #[arg(long, short, value_name = "FILE", conflicts_with = "addresses")]
+    pub input: Option<PathBuf>,
+    /// How to print [json: one object for one ADDRESS, else an array]
+    #[arg(long, short, value_enum, default_value_t = Format::Human)]
+    pub format: Format,
+    /// Say how each verdict came about
+    #[arg(long)]
+    pub explain: bool,
+    /// Ask nobody: run only the stages that need no network
+    #[arg(long)]
+    pub offline: bool,
+    /// Do not ask mail servers
+    #[arg(long)]
+    pub no_smtp: bool,
+    /// Suggest no corrected domain
+    #[arg(long)]
+    pub no_typo: bool,
+    /// Do not look for random local parts
+    #[arg(long)]
+    pub no_random: bool,
+    /// Look up the standing of each domain (SPF, DMARC, DNSSEC …)
+    #[arg(long)]
+    pub domain_trust: bool,
+    /// Which addresses count as valid [default: the configuration's]
+    #[arg(long, value_name = "POLICY")]
+    pub syntax_policy: Option<syntax::Policy>,
+    /// Which pipeline of the configuration to run
+    #[arg(long, default_value = "verify", value_name = "NAME")]
+    pub pipeline: String,
+    /// Time for a batch of up to 1,000 addresses, e.g. 30s
+    #[arg(long, value_name = "TIME", default_value = "90s", value_parser = humantime::parse_duration)]
+    pub deadline: Duration,
+    /// Print each batch as it is done, with row numbers, instead of in order (jsonl)
+    #[arg(long)]
+    pub as_completed: bool,
+}
+
+/// How verdicts are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// A line for a person, with colours on a terminal
+    Human,
+    /// One JSON value
+    Json,
+    /// A JSON object a line
+    Jsonl,
+    /// Comma-separated, with a header
+    Csv,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ConfigCommand {
+    /// Say whether the configuration is right, and if not, where and why
+    Check,
+    /// Print the configuration in effect, and where each value comes from
+    Show,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum DataCommand {
+    /// Print each list's size, date, source and licence
+    Stats {
+        /// Print as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Replace lists by newer ones, without a rebuild
+    Refresh(RefreshArgs),
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct RefreshArgs {
+    /// Where the new lists are: a folder or URL that holds NAME.txt files, or with --list one text file or URL.
+    /// A list has one domain a line, `#` begins a comment
+    #[arg(long, value_name = "FILE|URL")]
+    pub from: String,
+    /// Replace this list alone: mainstream, alias-relays, disposable-curated, disposable-broad, free-providers,
+    /// disposable-mx, parking, tld-risk
+    #[arg(long, value_name = "NAME")]
+    pub list: Option<String>,
+    /// Replace even when the new list is less than half as long
+    #[arg(long)]
+    pub force: bool,
+}

@@ -1,0 +1,116 @@
+//! Inputs of a command: arguments, or lines of a file or of standard input, cut into batches.
+//!
+//! A batch leaves when it is full or when no more input is waiting, so that a slow producer is not kept waiting either.
+
+use std::io::{self, BufRead, BufReader, Read};
+
+use mailsonde_engine::BATCH_MAX;
+use tokio::sync::mpsc;
+
+use crate::verify::Inputs;
+
+/// Octets of a line that are kept. Longer than any address, so that a file without line ends cannot fill the memory.
+const LINE_OCTETS_MAX: usize = 4096;
+
+/// Octets read at once: a few thousand addresses, so that batches of a file are full.
+const READ_OCTETS: usize = 256 * 1024;
+
+/// Sends batches of lines until the input ends or nobody listens any more.
+///
+/// # Errors
+/// When the input cannot be read.
+pub(super) fn send_lines(reader: impl Read, batches: &mpsc::Sender<Inputs>) -> io::Result<()> {
+    let mut reader = BufReader::with_capacity(READ_OCTETS, reader);
+    let mut first_row = 1;
+    let mut inputs = Vec::new();
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        let more = read_line(&mut reader, &mut line)?;
+        if more {
+            inputs.push(decode(&line));
+        }
+        let is_waiting = || reader.buffer().contains(&b'\n');
+        let is_ready = inputs.len() == BATCH_MAX || !more || !is_waiting();
+        if is_ready && !inputs.is_empty() {
+            let rows = inputs.len() as u64;
+            if batches.blocking_send(Inputs { first_row, inputs: std::mem::take(&mut inputs) }).is_err() {
+                return Ok(());
+            }
+            first_row += rows;
+        }
+        if !more {
+            return Ok(());
+        }
+    }
+}
+
+/// Reads a line without its end; of a long one the first [`LINE_OCTETS_MAX`] octets. False at the end of the input.
+fn read_line(reader: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<bool> {
+    let mut any = false;
+    loop {
+        let buffer = reader.fill_buf()?;
+        if buffer.is_empty() {
+            return Ok(any);
+        }
+        any = true;
+        let end = buffer.iter().position(|octet| *octet == b'\n');
+        let part = &buffer[..end.unwrap_or(buffer.len())];
+        let room = LINE_OCTETS_MAX.saturating_sub(line.len());
+        line.extend_from_slice(&part[..part.len().min(room)]);
+        let used = part.len() + usize::from(end.is_some());
+        reader.consume(used);
+        if end.is_some() {
+            if line.last() == Some(&b'\r') {
+                line.pop();
+            }
+            return Ok(true);
+        }
+    }
+}
+
+/// A line without the white space around it; one that is a JSON string stands for that very string, which is the way
+/// to submit what a line cannot hold.
+fn decode(line: &[u8]) -> String {
+    let text = String::from_utf8_lossy(line);
+    if text.starts_with('"')
+        && let Ok(decoded) = serde_json::from_str::<String>(&text)
+    {
+        return decoded;
+    }
+    text.trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn batches(input: &[u8]) -> Vec<(u64, Vec<String>)> {
+        let (sender, mut receiver) = mpsc::channel(100);
+        send_lines(input, &sender).unwrap();
+        drop(sender);
+        std::iter::from_fn(|| receiver.blocking_recv().map(|batch| (batch.first_row, batch.inputs))).collect()
+    }
+
+    #[test]
+    fn lines_become_inputs() {
+        let text = b"a@b.example\r\n\n\"a\\u0000@b\"\n\"quoted\"@b.example\nlast@b.example";
+        let expected = ["a@b.example", "", "a\0@b", "\"quoted\"@b.example", "last@b.example"].map(String::from);
+        assert_eq!(batches(text), [(1, expected.to_vec())]);
+        assert_eq!(batches(b""), []);
+    }
+
+    #[test]
+    fn batches_are_full_and_numbered() {
+        let lines = "a@b.example\n".repeat(2 * BATCH_MAX + 1);
+        let sizes: Vec<_> = batches(lines.as_bytes()).into_iter().map(|(row, inputs)| (row, inputs.len())).collect();
+        let full = BATCH_MAX as u64;
+        assert_eq!(sizes, [(1, BATCH_MAX), (full + 1, BATCH_MAX), (2 * full + 1, 1)]);
+    }
+
+    #[test]
+    fn an_endless_line_is_cut() {
+        let line = vec![b'a'; 10 * LINE_OCTETS_MAX];
+        assert_eq!(batches(&line)[0].1[0].len(), LINE_OCTETS_MAX);
+    }
+}

@@ -1,0 +1,64 @@
+//! The command line: what people and scripts type. Exit status 0: done; 1: a fault of ours; 2: bad usage or configuration.
+
+mod args;
+mod config;
+mod data;
+mod explain;
+mod human;
+mod input;
+mod output;
+mod verify;
+
+use std::{io, process::ExitCode};
+
+use anstream::eprintln;
+use anyhow::Result;
+use clap::{CommandFactory, Parser};
+use mailsonde_config::ConfigError;
+
+use args::{Args, Command};
+
+/// Something the caller has to mend: printed without a trace, exit status 2.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Usage(String);
+
+/// Parses the command line and does what it says.
+pub fn run() -> ExitCode {
+    let args = Args::parse();
+    if args.no_color {
+        anstream::ColorChoice::Never.write_global();
+    }
+    match dispatch(args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            let is_callers = error.is::<Usage>() || error.is::<ConfigError>();
+            #[allow(clippy::print_stderr)] // the one place where an error is told
+            {
+                eprintln!("{style}error{style:#}: {error:#}", style = human::BAD);
+            }
+            ExitCode::from(if is_callers { 2 } else { 1 })
+        }
+    }
+}
+
+fn dispatch(args: Args) -> Result<()> {
+    let file = args.config.as_deref();
+    match args.command {
+        Command::Verify(verify) => verify::run(file, &verify),
+        Command::Config(command) => config::run(file, &command),
+        Command::Data(command) => data::run(file, &command),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Args::command(), "mailsonde", &mut io::stdout());
+            Ok(())
+        }
+    }
+}
+
+/// The reader of our output left: nothing is wrong.
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+    })
+}

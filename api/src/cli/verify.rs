@@ -1,0 +1,126 @@
+//! `mailsonde verify`: inputs in, verdicts out, streaming.
+
+use std::{
+    fs::File,
+    io::{self, IsTerminal, Read},
+    path::Path,
+    sync::Arc,
+    thread,
+};
+
+use anyhow::{Context, Result};
+use indicatif::{ProgressBar, ProgressStyle};
+use mailsonde_config::Settings;
+use tokio::sync::mpsc;
+
+use super::{
+    Usage,
+    args::{Format, VerifyArgs},
+    input,
+    output::Output,
+};
+use crate::{
+    assembly::{self, OFFLINE_SKIPS, Parts},
+    verify::{Inputs, Order, Verifier},
+};
+
+/// Batches that may wait between the reader and the pipeline.
+const BATCHES_WAITING_MAX: usize = 2;
+
+/// Runs the command.
+pub(super) fn run(config: Option<&Path>, args: &VerifyArgs) -> Result<()> {
+    let source = Source::of(args)?;
+    let settings = Settings::load(config)?;
+    let verifier = Arc::new(verifier(&settings, args)?);
+    let is_single = matches!(&source, Source::Arguments(addresses) if addresses.len() == 1);
+    let mut output = Output::new(args.format, args.explain, args.as_completed, is_single)?;
+    let order = if args.as_completed { Order::Completed } else { Order::Submitted };
+    let progress = progress(args);
+
+    let (sender, receiver) = mpsc::channel(BATCHES_WAITING_MAX);
+    let reader = thread::spawn(move || source.send(&sender));
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let streamed = runtime.block_on(verifier.stream(receiver, order, |batch| {
+        progress.inc(batch.verdicts.len() as u64);
+        output.write(&batch)
+    }));
+    progress.finish_and_clear();
+    // A reader that waits for a terminal cannot be joined once nobody wants its lines.
+    streamed?;
+    reader.join().map_err(|_| anyhow::anyhow!("reading the input panicked"))??;
+    output.finish()?;
+    // A name server or mail host that is still silent must not hold the process.
+    runtime.shutdown_background();
+    Ok(())
+}
+
+fn verifier(settings: &Settings, args: &VerifyArgs) -> Result<Verifier> {
+    let mut skips: Vec<&str> = Vec::new();
+    let mut skip = |when: bool, stages: &[&'static str]| {
+        if when {
+            skips.extend(stages);
+        }
+    };
+    skip(args.offline, OFFLINE_SKIPS);
+    skip(args.no_smtp, &["smtp-probe"]);
+    skip(args.no_typo, &["typo"]);
+    skip(args.no_random, &["random-pattern"]);
+    skip(!args.domain_trust, &["domain-trust"]);
+    let parts = Parts::new(settings)?.with_syntax_policy(args.syntax_policy);
+    Ok(Verifier {
+        pipeline: assembly::pipeline(settings, &parts, &args.pipeline, &skips)?,
+        policy: assembly::policy(settings)?,
+        deadline: args.deadline,
+    })
+}
+
+/// Where the addresses come from.
+enum Source {
+    Arguments(Vec<String>),
+    Lines(Box<dyn Read + Send>),
+}
+
+impl Source {
+    fn of(args: &VerifyArgs) -> Result<Self> {
+        if args.as_completed && !matches!(args.format, Format::Jsonl | Format::Human) {
+            return Err(Usage("--as-completed prints row numbers, which only jsonl and human have".into()).into());
+        }
+        if let Some(path) = &args.input {
+            let file = File::open(path).map_err(|error| Usage(format!("{}: {error}", path.display())))?;
+            return Ok(Self::Lines(Box::new(file)));
+        }
+        match args.addresses.as_slice() {
+            [] if io::stdin().is_terminal() => {
+                Err(Usage("no address: name one, or `-` to type them, or --input FILE".into()).into())
+            }
+            [] => Ok(Self::Lines(Box::new(io::stdin()))),
+            [dash] if dash == "-" => Ok(Self::Lines(Box::new(io::stdin()))),
+            addresses if addresses.iter().any(|address| address == "-") => {
+                Err(Usage("`-` reads standard input and stands alone".into()).into())
+            }
+            addresses => Ok(Self::Arguments(addresses.iter().map(|address| address.trim().to_owned()).collect())),
+        }
+    }
+
+    /// Sends the inputs in batches, until they end or nobody wants them.
+    fn send(self, batches: &mpsc::Sender<Inputs>) -> Result<()> {
+        match self {
+            Self::Arguments(inputs) => {
+                // Arguments are few: the system limits them to a fraction of what a batch may hold of memory.
+                let _ = batches.blocking_send(Inputs { first_row: 1, inputs });
+                Ok(())
+            }
+            Self::Lines(reader) => input::send_lines(reader, batches).context("reading the addresses"),
+        }
+    }
+}
+
+/// A count on standard error, when somebody watches and the results go elsewhere.
+fn progress(args: &VerifyArgs) -> ProgressBar {
+    let is_watched = io::stderr().is_terminal() && !io::stdout().is_terminal();
+    if !is_watched || args.addresses.len() == 1 && args.addresses[0] != "-" {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("{spinner} {human_pos} addresses, {per_sec}, {elapsed}");
+    ProgressBar::no_length().with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()))
+}

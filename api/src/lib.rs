@@ -1,0 +1,16 @@
+//! mailsonde as a product: it joins configuration, stages and engine, and gives them their surfaces.
+//!
+//! Only this crate knows JSON wire shapes and the command line. `main.rs` is a shell around [`cli::run`].
+
+mod assembly;
+pub mod cli;
+mod row;
+mod verification;
+mod verify;
+mod words;
+
+
+pub use assembly::{OFFLINE_SKIPS, Parts, STAGES, check, pipeline, policy};
+pub use verification::{Moment, Shape, Suggestion, Verification};
+pub use verify::{Inputs, Order, Verified, Verifier};
+pub use words::{Relentless, TasksVocabulary};

@@ -1,0 +1,7 @@
+//! The binary `mailsonde`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    mailsonde::cli::run()
+}

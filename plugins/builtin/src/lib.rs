@@ -1,0 +1,19 @@
+//! The built-in stages, one file each: what it is, its configuration, its behaviour and its tests together.
+//!
+//! Stages find facts and never decide. They never import each other; what they share is data ([`lists`]). Those that
+//! need the network ask through the engine's traits, so that nothing here opens a socket.
+
+pub mod alias;
+pub mod disposable;
+pub mod dns;
+pub mod domain_trust;
+#[cfg(test)]
+mod fake_dns;
+pub mod free_provider;
+pub mod lists;
+mod per_domain;
+pub mod random_pattern;
+pub mod role;
+pub mod smtp_probe;
+pub mod syntax;
+pub mod typo;

@@ -1,0 +1,432 @@
+//! SMTP probe: would a mail host accept a message for the address? Asked up to RCPT; no mail is ever sent.
+//!
+//! The stage groups the subjects of a batch by their mail hosts, hands each group to the process's [`Prober`] as one
+//! ask, and settles each subject as its answer arrives. It speaks no SMTP, reads no replies and knows no sockets:
+//! all that is behind the trait. A subject whose answer does not come is left to the pipeline, which calls it a fault.
+
+use std::{collections::HashMap, pin::Pin, sync::Arc, time::Duration};
+
+use futures_util::{
+    Stream, StreamExt,
+    stream::{poll_fn, select_all},
+};
+use mailsonde_engine::{
+    Answer, Answered, Ask, Batch, BoxFuture, CatchAll, Context, Deferral, EgressId, Facts, Finding, MailHost,
+    MailRoute, MxSet, Outcome, ProbeFailure, Prober, Reading, Reason, ReplyClass, Stage, StageError, Stop,
+    Subject, SubjectId,
+};
+use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
+
+/// What the prober gets less than there is, so that its last answers are here before the slot's time is up.
+const ANSWER_MARGIN: Duration = Duration::from_millis(250);
+
+/// The longest wait that a host can ask of us.
+const WAIT_MAX: Duration = Duration::from_secs(3600);
+
+/// Options of the stage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Time for the probes of one batch: the slot's. None: all the time that the run has.
+    #[serde(skip)]
+    pub deadline: Option<Duration>,
+    /// Wait after a greylisting host that does not say how long it wants.
+    #[serde(with = "humantime_serde")]
+    pub greylist_wait: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        // postgrey's default delay, which most others share.
+        Self { deadline: None, greylist_wait: Duration::from_secs(300) }
+    }
+}
+
+/// The stage.
+pub struct SmtpProbe {
+    config: Config,
+    prober: Arc<dyn Prober>,
+}
+
+/// Subjects whose domains have the same mail hosts.
+struct Group {
+    ask: Ask,
+    /// By index in [`Ask::recipients`].
+    subjects: Vec<SubjectId>,
+}
+
+/// Where a subject's question goes.
+enum Way {
+    To(MxSet),
+    /// It cannot be asked.
+    Failed(ProbeFailure),
+    /// There is nothing to ask.
+    Nothing,
+}
+
+impl SmtpProbe {
+    /// The stage with the process's prober.
+    pub fn new(config: Config, prober: Arc<dyn Prober>) -> Self {
+        Self { config, prober }
+    }
+
+    fn deadline(&self, cx: &Context) -> Instant {
+        let now = Instant::now();
+        let until = self.config.deadline.map_or(cx.deadline, |own| cx.deadline.min(now + own));
+        // Of very little time, half is left.
+        let left = until.saturating_duration_since(now);
+        now + left.saturating_sub(ANSWER_MARGIN).max(left / 2)
+    }
+
+    /// The questions of a batch; subjects without one are settled at once.
+    fn group(&self, cx: &Context, batch: &mut Batch) -> Vec<Group> {
+        let deadline = self.deadline(cx);
+        let egress = (cx.attempt > 0).then(EgressId::default);
+        let mut groups: Vec<Group> = Vec::new();
+        let mut positions: HashMap<MxSet, usize> = HashMap::new();
+        let ways: Vec<_> = batch.open().map(|(id, subject)| (id, way(subject))).collect();
+        for (id, way) in ways {
+            let mx = match way {
+                Way::To(mx) => mx,
+                Way::Failed(failure) => {
+                    batch.settle(id, Outcome::of([Finding::ProbeFailed(failure)]));
+                    continue;
+                }
+                Way::Nothing => {
+                    batch.settle(id, Outcome::default());
+                    continue;
+                }
+            };
+            let position = *positions.entry(mx).or_insert_with_key(|mx| {
+                let ask = Ask { mx: mx.clone(), recipients: Vec::new(), stop: Stop::All, deadline, egress };
+                groups.push(Group { ask, subjects: Vec::new() });
+                groups.len() - 1
+            });
+            groups[position].ask.recipients.extend(batch.subject(id).address().cloned());
+            groups[position].subjects.push(id);
+        }
+        groups
+    }
+
+    /// Asks, and gives out answers by subject.
+    fn ask(&self, group: Group) -> Pin<Box<dyn Stream<Item = (SubjectId, Answer)> + Send>> {
+        let Group { ask, subjects } = group;
+        let mut answers = self.prober.ask(ask);
+        let answered = move |Answered { recipient, answer }| Some((*subjects.get(recipient)?, answer));
+        poll_fn(move |cx| answers.poll_recv(cx))
+            .filter_map(move |next| std::future::ready(answered(next)))
+            .boxed()
+    }
+
+    fn outcome(&self, answer: Answer) -> Outcome {
+        let (reading, catch_all) = match answer {
+            Answer::Failed(failure) => return Outcome::of([Finding::ProbeFailed(failure)]),
+            Answer::Replied { reading, catch_all } => (reading, catch_all),
+        };
+        let wait = self.wait(&reading, catch_all);
+        let mut outcome = Outcome::of([Finding::Reply(reading)]);
+        if let Some(catch_all) = catch_all {
+            outcome.found(Finding::CatchAll(catch_all));
+        }
+        if let Some(wait) = wait {
+            outcome.defer(Deferral { wait, egress: EgressId::default() });
+        }
+        outcome
+    }
+
+    /// How long to wait before asking again, when the host knows neither us nor the random recipient yet.
+    fn wait(&self, reading: &Reading, catch_all: Option<CatchAll>) -> Option<Duration> {
+        if reading.class == ReplyClass::Greylisted {
+            return Some(stated_wait(&reading.text).unwrap_or(self.config.greylist_wait));
+        }
+        let is_random_greylisted = catch_all == Some(CatchAll::Unknown { reason: Reason::Greylisted });
+        is_random_greylisted.then_some(self.config.greylist_wait)
+    }
+}
+
+impl Stage for SmtpProbe {
+    fn name(&self) -> &'static str {
+        "smtp-probe"
+    }
+
+    fn facts(&self) -> Facts {
+        Facts::new(&["dns.route"], &["smtp.reply", "smtp.catch_all", "smtp.failed"])
+    }
+
+    fn run<'a>(&'a self, cx: &'a Context, batch: &'a mut Batch) -> BoxFuture<'a, Result<(), StageError>> {
+        Box::pin(async move {
+            let groups = self.group(cx, batch);
+            let mut answers = select_all(groups.into_iter().map(|group| self.ask(group)));
+            while let Some((id, answer)) = answers.next().await {
+                batch.settle(id, self.outcome(answer));
+            }
+            Ok(())
+        })
+    }
+}
+
+fn way(subject: &Subject) -> Way {
+    let Some(address) = subject.address() else { return Way::Nothing };
+    if address.is_literal() {
+        // It names a machine, not a domain whose owner published a mail host.
+        return Way::Failed(ProbeFailure::MxNotAllowed);
+    }
+    match subject.route().map(|route| &**route) {
+        Some(MailRoute::Mx { hosts, .. }) => Way::To(hosts.as_slice().into()),
+        Some(MailRoute::Implicit) => {
+            Way::To([MailHost { preference: 0, name: address.domain().into() }].into())
+        }
+        Some(MailRoute::NullMx | MailRoute::NoMail | MailRoute::NoDomain) => Way::Nothing,
+        Some(MailRoute::Unanswered { .. }) | None => Way::Failed(ProbeFailure::DnsFailure),
+    }
+}
+
+/// The wait that a text names: "Greylisted for 300 seconds", "try again in 4 minutes 30 sec".
+fn stated_wait(text: &str) -> Option<Duration> {
+    let words: Vec<&str> =
+        text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty()).collect();
+    let mut seconds: Option<u64> = None;
+    for pair in words.windows(2) {
+        let Ok(number) = pair[0].parse::<u32>() else { continue };
+        let unit = match pair[1].to_ascii_lowercase().as_str() {
+            "s" | "sec" | "secs" | "second" | "seconds" => 1,
+            "m" | "min" | "mins" | "minute" | "minutes" => 60,
+            "h" | "hour" | "hours" => 3600,
+            _ => continue,
+        };
+        seconds = Some(seconds.unwrap_or(0) + u64::from(number) * unit);
+    }
+    let stated = Duration::from_secs(seconds.filter(|seconds| *seconds > 0)?);
+    Some(stated.min(WAIT_MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{borrow::Cow, sync::Mutex};
+
+    use mailsonde_engine::{
+        Address, Answers, CatchAllSource, Check, DialogueStage, FaultCause, LookupFailure, Pipeline, Pure,
+        Slot, Strength,
+    };
+    use tokio::sync::mpsc;
+
+    use super::*;
+
+    /// Answers each recipient by its local part, and remembers what it was asked.
+    #[derive(Default)]
+    struct Scripted {
+        asks: Mutex<Vec<Ask>>,
+    }
+
+    impl Prober for Scripted {
+        fn ask(&self, ask: Ask) -> Answers {
+            let (sender, answers) = mpsc::unbounded_channel();
+            self.asks.lock().unwrap().push(ask.clone());
+            tokio::spawn(async move {
+                for (recipient, address) in ask.recipients.iter().enumerate().rev() {
+                    let answer = match address.local() {
+                        "slow" => {
+                            tokio::time::sleep_until(ask.deadline).await;
+                            Answer::Failed(ProbeFailure::Timeout)
+                        }
+                        "refused" => Answer::Failed(ProbeFailure::ConnectionRefused),
+                        "grey" => replied(ReplyClass::Greylisted, "Greylisted for 90 seconds", None),
+                        "mute" => replied(ReplyClass::Greylisted, "come back later", None),
+                        "greyish" => {
+                            let unknown = CatchAll::Unknown { reason: Reason::Greylisted };
+                            replied(ReplyClass::Accepted, "ok", Some(unknown))
+                        }
+                        "lost" => continue,
+                        _ => {
+                            let no = CatchAll::No { source: CatchAllSource::Session };
+                            replied(ReplyClass::Accepted, "ok", Some(no))
+                        }
+                    };
+                    if sender.send(Answered { recipient, answer }).is_err() {
+                        return;
+                    }
+                }
+            });
+            answers
+        }
+    }
+
+    fn replied(class: ReplyClass, text: &str, catch_all: Option<CatchAll>) -> Answer {
+        let reading = Reading {
+            class,
+            strength: Strength::Code,
+            rule: Cow::Borrowed("test"),
+            stage: DialogueStage::Rcpt,
+            code: 250,
+            enhanced: None,
+            text: text.into(),
+            host: "mx.test".into(),
+            agreed: false,
+        };
+        Answer::Replied { reading: Box::new(reading), catch_all }
+    }
+
+    /// Stands for syntax and dns: the domain's name says which route it has.
+    struct Routes;
+
+    impl Check for Routes {
+        fn name(&self) -> &'static str {
+            "routes"
+        }
+
+        fn facts(&self) -> Facts {
+            Facts::new(&[], &["dns.route"])
+        }
+
+        fn check(&self, subject: &Subject, outcome: &mut Outcome) {
+            let Some((local, domain)) = subject.input().rsplit_once('@') else { return };
+            let mx = |name: &str| MailRoute::Mx {
+                hosts: vec![MailHost { preference: 10, name: name.into() }],
+                beside_null: false,
+            };
+            let route = match domain {
+                "implicit.test" => MailRoute::Implicit,
+                "null.test" => MailRoute::NullMx,
+                "nomail.test" => MailRoute::NoMail,
+                "gone.test" => MailRoute::NoDomain,
+                "dns.test" => MailRoute::Unanswered { failure: LookupFailure::ServerFailure },
+                "own.test" => mx("mx.own.test"),
+                _ => mx("mx.shared.test"),
+            };
+            outcome.resolved(Address::new(local, domain));
+            if domain != "noroute.test" && !domain.starts_with('[') {
+                outcome.found(Finding::Route(Arc::new(route)));
+            }
+        }
+    }
+
+    async fn run_in(config: Config, cx: Context, inputs: &[&str]) -> (Vec<Subject>, Vec<Ask>) {
+        let prober = Arc::new(Scripted::default());
+        let stage = SmtpProbe::new(config, prober.clone());
+        let slots = vec![Slot::new(Arc::new(Pure(Routes))), Slot::new(Arc::new(stage))];
+        let pipeline = Pipeline::new("test", slots).unwrap();
+        let mut batch = Batch::new(inputs.iter().map(|input| Subject::new(input)).collect());
+        pipeline.run(&cx, &mut batch).await;
+        let asks = prober.asks.lock().unwrap().drain(..).collect();
+        (batch.into_subjects(), asks)
+    }
+
+    async fn run(inputs: &[&str]) -> (Vec<Subject>, Vec<Ask>) {
+        run_in(Config::default(), Context::within(Duration::from_secs(30)), inputs).await
+    }
+
+    /// The findings of this stage.
+    fn found(subject: &Subject) -> Vec<&Finding> {
+        subject.recorded().iter().filter(|r| &*r.stage == "smtp-probe").map(|r| &r.finding).collect()
+    }
+
+    fn keys(subject: &Subject) -> Vec<&'static str> {
+        found(subject).into_iter().map(Finding::key).collect()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn subjects_with_the_same_hosts_are_one_ask() {
+        let (subjects, asks) = run(&["a@one.test", "b@own.test", "c@two.test", "d@implicit.test"]).await;
+        let asked: Vec<(Vec<&str>, Vec<&str>)> = asks
+            .iter()
+            .map(|ask| {
+                let hosts = ask.mx.iter().map(|host| &*host.name).collect();
+                (hosts, ask.recipients.iter().map(Address::as_str).collect())
+            })
+            .collect();
+        assert_eq!(
+            asked,
+            [
+                (vec!["mx.shared.test"], vec!["a@one.test", "c@two.test"]),
+                (vec!["mx.own.test"], vec!["b@own.test"]),
+                (vec!["implicit.test"], vec!["d@implicit.test"]),
+            ]
+        );
+        assert!(subjects.iter().all(|subject| keys(subject) == ["smtp.reply", "smtp.catch_all"]));
+        assert!(asks.iter().all(|ask| ask.stop == Stop::All && ask.egress.is_none()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_is_asked_where_dns_has_said_it() {
+        let (subjects, asks) = run(&["a@null.test", "a@nomail.test", "a@gone.test", "no address"]).await;
+        assert!(asks.is_empty());
+        assert!(subjects.iter().all(|subject| found(subject).is_empty()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_cannot_be_asked_is_a_failure() {
+        let inputs = ["a@dns.test", "a@noroute.test", "a@[192.0.2.1]", "refused@one.test"];
+        let (subjects, asks) = run(&inputs).await;
+        assert_eq!(asks.len(), 1);
+        let failures = [
+            ProbeFailure::DnsFailure,
+            ProbeFailure::DnsFailure,
+            ProbeFailure::MxNotAllowed,
+            ProbeFailure::ConnectionRefused,
+        ];
+        for (subject, failure) in subjects.iter().zip(failures) {
+            assert_eq!(found(subject), [&Finding::ProbeFailed(failure)], "{}", subject.input());
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn greylisting_defers() {
+        let (subjects, _) =
+            run(&["grey@one.test", "mute@one.test", "greyish@one.test", "fine@one.test"]).await;
+        let waits: Vec<_> =
+            subjects.iter().map(|s| s.deferral().map(|deferral| deferral.wait.as_secs())).collect();
+        assert_eq!(waits, [Some(90), Some(300), Some(300), None]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn answers_arrive_before_the_deadline() {
+        let (subjects, asks) = run(&["slow@one.test", "fine@one.test"]).await;
+        assert_eq!(found(&subjects[0]), [&Finding::ProbeFailed(ProbeFailure::Timeout)]);
+        assert_eq!(keys(&subjects[1]), ["smtp.reply", "smtp.catch_all"]);
+        assert_eq!(asks.len(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_stage_can_have_less_time_than_the_run() {
+        let began = Instant::now();
+        let config = Config { deadline: Some(Duration::from_secs(5)), ..Config::default() };
+        let (subjects, _) =
+            run_in(config, Context::within(Duration::from_secs(30)), &["slow@one.test"]).await;
+        assert_eq!(found(&subjects[0]), [&Finding::ProbeFailed(ProbeFailure::Timeout)]);
+        assert_eq!(began.elapsed(), Duration::from_secs(5) - ANSWER_MARGIN);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_retry_goes_out_as_before() {
+        let again = Context { attempt: 1, ..Context::within(Duration::from_secs(30)) };
+        let (_, asks) = run_in(Config::default(), again, &["a@one.test"]).await;
+        assert_eq!(asks[0].egress, Some(EgressId::default()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_never_comes_is_a_fault_of_that_subject_alone() {
+        let (subjects, _) = run(&["lost@one.test", "fine@one.test"]).await;
+        let [Finding::Fault(fault)] = found(&subjects[0])[..] else { panic!("no fault") };
+        assert_eq!(fault.cause, FaultCause::Unsettled);
+        assert!(fault.lost.iter().any(|key| **key == *"smtp.reply"));
+        assert_eq!(keys(&subjects[1]), ["smtp.reply", "smtp.catch_all"]);
+    }
+
+    #[test]
+    fn waits_are_read_where_they_are_stated() {
+        for (text, seconds) in [
+            ("Greylisted for 300 seconds", Some(300)),
+            ("4.7.1 Greylisting in action, please come back in 5 minutes", Some(300)),
+            ("try again in 4 min 35 sec", Some(275)),
+            ("retry in 1 hour", Some(3600)),
+            ("retry in 999999 hours", Some(3600)),
+            ("retry in 0 seconds", None),
+            ("450 4.2.0 greylisted", None),
+            ("retry in 99999999999999999999 seconds", None),
+            ("", None),
+        ] {
+            assert_eq!(stated_wait(text), seconds.map(Duration::from_secs), "{text}");
+        }
+    }
+}

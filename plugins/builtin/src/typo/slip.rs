@@ -1,0 +1,284 @@
+//! How likely a domain as typed is a slip of a domain that was meant: a Damerau-Levenshtein distance whose edits
+//! cost what they are worth on a QWERTY keyboard, in decibans. It knows nothing of popularity or of which domains
+//! exist.
+//!
+//! Two more edits than usual: a letter that jumps over two others (`gimal`), and a stretch typed twice
+//! (`hotmailmail`, `.com.com`).
+
+/// Ten times the decimal logarithm of a probability: -10 is one in ten, -20 one in a hundred. Sums are products.
+pub(super) type Decibans = i32;
+
+/// Octets of a typed domain that are looked at; longer ones are no slip of a provider's.
+pub(super) const TYPED_MAX: usize = 64;
+
+/// A typed domain may be this much longer than the one that was meant (a stretch typed twice) …
+pub(super) const LONGER_MAX: usize = 4;
+/// … or this much shorter (two letters left out).
+pub(super) const SHORTER_MAX: usize = 2;
+
+/// Somebody slips in one domain of a hundred; every slip also pays [`EACH`], so the first costs 13 + 7.
+const ANY: Decibans = 13;
+/// One slip in five comes with a second one.
+const EACH: Decibans = 7;
+
+// What a slip costs beyond that: one among the places and keys where it could have happened.
+const SWAPPED: Decibans = 15;
+const LEFT_OUT: Decibans = 15;
+const LEFT_OUT_DOUBLE: Decibans = 12;
+const DOUBLED: Decibans = 17;
+const NEAR_KEY: Decibans = 21;
+const OTHER_KEY: Decibans = 30;
+const NEAR_VOWEL: Decibans = 22;
+const EXTRA_NEAR_KEY: Decibans = 22;
+const EXTRA_KEY: Decibans = 28;
+/// Few plurals of a name are slips: `oranges` is a word of its own.
+const EXTRA_PLURAL: Decibans = 36;
+const MOVED: Decibans = 24;
+/// The end is missing: `gmail.c`.
+const CUT_OFF: Decibans = 17;
+const TWICE: Decibans = 20;
+/// Writers look at the first letter.
+const FIRST_LETTER: Decibans = 4;
+
+/// Characters that look alike on screen, or swap their places between keyboards of different countries.
+const ALIKE: [(u8, u8); 7] =
+    [(b'o', b'0'), (b'l', b'1'), (b'i', b'1'), (b'i', b'l'), (b'g', b'q'), (b'y', b'z'), (b'a', b'q')];
+
+/// The characters of a domain as a set.
+#[derive(Clone, Copy)]
+pub(super) struct Letters(u32);
+
+impl Letters {
+    /// One bit per letter; digits share one.
+    pub(super) fn of(domain: &[u8]) -> Self {
+        Self(domain.iter().fold(0, |set, &byte| {
+            set | match byte {
+                b'a'..=b'z' => 1 << (byte - b'a'),
+                b'.' => 1 << 26,
+                b'-' => 1 << 27,
+                _ => 1 << 28,
+            }
+        }))
+    }
+
+    /// Whether two slips can be enough: neither set has more than two characters that the other lacks.
+    pub(super) fn is_near(self, other: Self) -> bool {
+        (all_but_two(self.0 & !other.0) | all_but_two(other.0 & !self.0)) == 0
+    }
+
+    /// What it costs at least to type a domain of these letters for one of those, `longer_by` octets shorter.
+    pub(super) fn cost_min(self, meant: Self, longer_by: i32) -> Decibans {
+        let extra = (self.0 & !meant.0).count_ones().cast_signed();
+        let missing = (meant.0 & !self.0).count_ones().cast_signed();
+        let replaced = (extra - longer_by.max(0)).max(missing + longer_by.min(0)).max(0);
+        let resized = match longer_by {
+            0 => 0,
+            1 => EACH + DOUBLED,
+            2.. => EACH + TWICE,
+            -1 => EACH + LEFT_OUT_DOUBLE,
+            _ => EACH + CUT_OFF,
+        };
+        ANY + replaced * (EACH + NEAR_KEY) + resized
+    }
+}
+
+/// The set without two of its members. Cheaper than counting where the processor has no instruction for that.
+fn all_but_two(set: u32) -> u32 {
+    let without_one = |set: u32| set & set.wrapping_sub(1);
+    without_one(without_one(set))
+}
+
+/// The cost of the likeliest way from `meant` to `typed`, unless it is more than `cost_max`. Both are lower case
+/// ASCII of at most [`TYPED_MAX`] octets.
+pub(super) fn cost(typed: &[u8], meant: &[u8], cost_max: Decibans) -> Option<Decibans> {
+    let mut grid = Grid { rows: [[FAR; TYPED_MAX + 1]; ROWS], typed, meant };
+    let budget = cost_max - ANY;
+    // A cell depends on the rows that are kept; once all of them are past the budget, the rest is.
+    let mut rows_past = 0;
+    for i in 0..=typed.len() {
+        let cheapest = grid.fill_row(i);
+        rows_past = if cheapest > budget { rows_past + 1 } else { 0 };
+        if rows_past == ROWS {
+            return None;
+        }
+    }
+    let cost = grid.cost();
+    (cost <= budget).then_some(cost + ANY)
+}
+
+/// Rows kept of the distance matrix: the current one and as many as the longest edit reaches back.
+const ROWS: usize = LONGER_MAX + 1;
+
+/// More than any slip costs, for cells too far from the diagonal to matter.
+const FAR: Decibans = 1000;
+
+/// The distance matrix: `rows[i % ROWS][j]` is the cost of `typed[..i]` for `meant[..j]`.
+struct Grid<'a> {
+    rows: [[Decibans; TYPED_MAX + 1]; ROWS],
+    typed: &'a [u8],
+    meant: &'a [u8],
+}
+
+impl Grid<'_> {
+    /// Fills row `i` and returns its smallest cost.
+    fn fill_row(&mut self, i: usize) -> Decibans {
+        let twice = repeated_len(&self.typed[..i]);
+        let mut cheapest = FAR;
+        self.rows[i % ROWS][..=self.meant.len()].fill(FAR);
+        for j in i.saturating_sub(LONGER_MAX)..=self.meant.len().min(i + LONGER_MAX) {
+            let mut cost = self.cell(i, j);
+            if let Some(len) = twice {
+                cost = cost.min(self.at(i - len, j) + EACH + TWICE);
+            }
+            self.rows[i % ROWS][j] = cost;
+            cheapest = cheapest.min(cost);
+        }
+        cheapest
+    }
+
+    /// The cost of all that was typed, perhaps with the end cut off.
+    fn cost(&self) -> Decibans {
+        let (i, j) = (self.typed.len(), self.meant.len());
+        let cut_off = (j.saturating_sub(SHORTER_MAX)..j).map(|j| self.at(i, j) + EACH + CUT_OFF);
+        cut_off.fold(self.at(i, j), Decibans::min)
+    }
+
+    fn at(&self, i: usize, j: usize) -> Decibans {
+        self.rows[i % ROWS][j]
+    }
+
+    fn cell(&self, i: usize, j: usize) -> Decibans {
+        let (typed, meant) = (&self.typed[..i], &self.meant[..j]);
+        let (Some(&key), Some(&letter)) = (typed.last(), meant.last()) else {
+            return self.border(i, j);
+        };
+        if key == letter {
+            return self.at(i - 1, j - 1);
+        }
+        let replaced = self.at(i - 1, j - 1) + EACH + replacement(key, self.meant, j - 1);
+        let extra = self.at(i - 1, j) + EACH + insertion(typed, self.meant, j);
+        let left_out = self.at(i, j - 1) + EACH + omission(self.meant, j - 1);
+        let mut cost = replaced.min(extra).min(left_out);
+        if let ([.., a, b], [.., c, d]) = (typed, meant)
+            && (a, b) == (d, c)
+        {
+            cost = cost.min(self.at(i - 2, j - 2) + EACH + SWAPPED + first(j - 2));
+        }
+        if let ([.., a, b, c], [.., d, e, f]) = (typed, meant)
+            && ((a, b, c) == (e, f, d) || (a, b, c) == (f, d, e))
+        {
+            cost = cost.min(self.at(i - 3, j - 3) + EACH + MOVED + first(j - 3));
+        }
+        cost
+    }
+
+    /// Nothing typed yet, or nothing meant yet.
+    fn border(&self, i: usize, j: usize) -> Decibans {
+        match (i, j) {
+            (0, 0) => 0,
+            (0, _) => self.at(0, j - 1) + EACH + omission(self.meant, j - 1),
+            _ => self.at(i - 1, 0) + EACH + insertion(&self.typed[..i], self.meant, 0),
+        }
+    }
+}
+
+/// Length of the stretch at the end of `typed` that repeats what stands before it (3 or 4: shorter ones are as cheap
+/// letter by letter).
+fn repeated_len(typed: &[u8]) -> Option<usize> {
+    (3..=LONGER_MAX).find(|&len| {
+        let rest = &typed[..typed.len().saturating_sub(len)];
+        !rest.is_empty() && rest.len() >= len && typed.ends_with(&rest[rest.len() - len..])
+    })
+}
+
+fn first(index: usize) -> Decibans {
+    if index == 0 { FIRST_LETTER } else { 0 }
+}
+
+/// `key` was hit instead of `meant[index]`.
+fn replacement(key: u8, meant: &[u8], index: usize) -> Decibans {
+    let letter = meant[index];
+    let cost = if is_near(key, letter) {
+        NEAR_KEY
+    } else if (is_vowel(key) && is_vowel(letter)) || is_beside(key, meant, index) {
+        NEAR_VOWEL
+    } else {
+        OTHER_KEY
+    };
+    cost + first(index)
+}
+
+/// The last key of `typed` was hit before `meant[index]`, where there was nothing to hit.
+fn insertion(typed: &[u8], meant: &[u8], index: usize) -> Decibans {
+    let Some((&key, earlier)) = typed.split_last() else { return 0 };
+    let neighbours = [index.checked_sub(1).map(|before| meant[before]), meant.get(index).copied()];
+    let cost = if neighbours.contains(&Some(key)) || earlier.last() == Some(&key) {
+        DOUBLED
+    } else if key == b's' && neighbours[1] == Some(b'.') {
+        EXTRA_PLURAL
+    } else if neighbours.into_iter().flatten().any(|neighbour| is_near(key, neighbour)) {
+        EXTRA_NEAR_KEY
+    } else {
+        EXTRA_KEY
+    };
+    cost + first(index)
+}
+
+/// `meant[index]` was not hit.
+fn omission(meant: &[u8], index: usize) -> Decibans {
+    let cost = if is_beside(meant[index], meant, index) { LEFT_OUT_DOUBLE } else { LEFT_OUT };
+    cost + first(index)
+}
+
+/// Whether `key` is the letter before or after `meant[index]`.
+fn is_beside(key: u8, meant: &[u8], index: usize) -> bool {
+    index.checked_sub(1).is_some_and(|before| meant[before] == key) || meant.get(index + 1) == Some(&key)
+}
+
+fn is_vowel(letter: u8) -> bool {
+    matches!(letter, b'a' | b'e' | b'i' | b'o' | b'u' | b'y')
+}
+
+/// Whether two keys touch, or two characters are easily taken for one another.
+fn is_near(one: u8, other: u8) -> bool {
+    NEAR.get(usize::from(one)).is_some_and(|near| near >> (other & 127) & 1 == 1)
+}
+
+/// For each ASCII character the set of those near it.
+const NEAR: [u128; 128] = {
+    // In quarters of a key's width, since the rows of a keyboard are staggered.
+    let rows: [(&[u8], i32); 4] = [(b"1234567890-", 0), (b"qwertyuiop", 2), (b"asdfghjkl", 3), (b"zxcvbnm,.", 5)];
+    let mut near = [0; 128];
+    let mut row = 0;
+    while row < rows.len() {
+        let (keys, indent) = rows[row];
+        let mut column = 0;
+        while column < keys.len() {
+            // The keys to the right, and those that touch in the row below, where a key sits to the left and right.
+            let mut below = row;
+            while below < rows.len() && below <= row + 1 {
+                let (other_keys, other_indent) = rows[below];
+                let mut other = 0;
+                while other < other_keys.len() {
+                    let apart = (indent + 4 * column as i32) - (other_indent + 4 * other as i32);
+                    if apart.abs() <= 4 && apart != 0 {
+                        near[keys[column] as usize] |= 1 << other_keys[other];
+                        near[other_keys[other] as usize] |= 1 << keys[column];
+                    }
+                    other += 1;
+                }
+                below += 1;
+            }
+            column += 1;
+        }
+        row += 1;
+    }
+    let mut pair = 0;
+    while pair < ALIKE.len() {
+        let (one, other) = ALIKE[pair];
+        near[one as usize] |= 1 << other;
+        near[other as usize] |= 1 << one;
+        pair += 1;
+    }
+    near
+};

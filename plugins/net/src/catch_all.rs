@@ -1,0 +1,148 @@
+//! Catch-all: the recipient that cannot exist, and what is remembered of how domains answered to one.
+//!
+//! A yes is remembered for a day, as domains rarely stop accepting everything. A no is remembered for six hours, as a
+//! wrong one would make every mailbox look proven. No answer is never remembered.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use mailsonde_engine::{Address, MxSet};
+use tokio::time::Instant;
+
+use crate::random::Random;
+
+/// How long a domain is taken to accept every recipient.
+pub const YES_TTL: Duration = Duration::from_hours(24);
+
+/// How long a domain is taken to refuse unknown recipients.
+pub const NO_TTL: Duration = Duration::from_hours(6);
+
+/// Domains remembered: some 20 MB at the utmost.
+const FACTS_MAX: usize = 100_000;
+
+/// Letters and digits of the random local part: 80 bits, so that nobody has it and nobody guesses it.
+const RANDOM_LENGTH: usize = 16;
+
+/// A recipient at `domain` that nobody has: letters and digits, as a machine would name a mailbox, with nothing
+/// in it that would give the probe away.
+pub fn random_recipient(random: &Random, domain: &str) -> Address {
+    const SIGNS: &[u8] = b"abcdefghijklmnopqrstuvwxyz0123456789";
+    const LETTERS: usize = 26;
+    // A letter first: some hosts refuse a leading digit, whoever's it is.
+    let sign = |at: usize| SIGNS[random.below(if at == 0 { LETTERS } else { SIGNS.len() })];
+    let local: String = (0..RANDOM_LENGTH).map(|at| char::from(sign(at))).collect();
+    Address::new(&local, domain)
+}
+
+/// What is remembered of a domain at a set of mail hosts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Fact {
+    accepts_all: bool,
+    until: Instant,
+}
+
+/// A domain by its mail hosts: when it moves, nothing is known of it any more.
+type Key = (Box<str>, MxSet);
+
+/// The memory of the process. Bounded: the older half is dropped when the younger one is full.
+#[derive(Debug, Default)]
+pub struct CatchAllFacts {
+    halves: Mutex<Halves>,
+}
+
+#[derive(Debug, Default)]
+struct Halves {
+    young: HashMap<Key, Fact>,
+    old: HashMap<Key, Fact>,
+}
+
+impl CatchAllFacts {
+    /// Whether the domain accepts every recipient, if that is known and still fresh.
+    pub fn recall(&self, domain: &str, mx: &MxSet) -> Option<bool> {
+        let key = (domain.into(), mx.clone());
+        let halves = self.halves.lock().unwrap_or_else(PoisonError::into_inner);
+        let fact = halves.young.get(&key).or_else(|| halves.old.get(&key))?;
+        (Instant::now() < fact.until).then_some(fact.accepts_all)
+    }
+
+    /// Remembers how the domain answered.
+    pub fn remember(&self, domain: &str, mx: &MxSet, accepts_all: bool) {
+        let until = Instant::now() + if accepts_all { YES_TTL } else { NO_TTL };
+        let mut halves = self.halves.lock().unwrap_or_else(PoisonError::into_inner);
+        if halves.young.len() >= FACTS_MAX / 2 {
+            halves.old = std::mem::take(&mut halves.young);
+        }
+        halves.young.insert((domain.into(), mx.clone()), Fact { accepts_all, until });
+    }
+
+    /// Forgets the domain: its answers contradict what is remembered.
+    pub fn forget(&self, domain: &str, mx: &MxSet) {
+        let key = (domain.into(), mx.clone());
+        let mut halves = self.halves.lock().unwrap_or_else(PoisonError::into_inner);
+        halves.young.remove(&key);
+        halves.old.remove(&key);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mailsonde_engine::MailHost;
+
+    fn mx(host: &str) -> MxSet {
+        [MailHost { preference: 10, name: host.into() }].into()
+    }
+
+    #[test]
+    fn a_random_recipient_is_plausible_and_new() {
+        let random = Random::default();
+        let seen: std::collections::HashSet<_> =
+            (0..1_000).map(|_| random_recipient(&random, "example.org")).collect();
+        assert_eq!(seen.len(), 1_000);
+        for address in seen {
+            assert_eq!((address.local().len(), address.domain()), (RANDOM_LENGTH, "example.org"));
+            assert!(address.local().starts_with(|c: char| c.is_ascii_lowercase()));
+            assert!(address.local().bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn facts_grow_old() {
+        let facts = CatchAllFacts::default();
+        assert_eq!(facts.recall("yes.test", &mx("a")), None);
+        facts.remember("yes.test", &mx("a"), true);
+        facts.remember("no.test", &mx("a"), false);
+        assert_eq!(facts.recall("yes.test", &mx("a")), Some(true));
+        assert_eq!(facts.recall("yes.test", &mx("b")), None, "other hosts, other facts");
+        let second = Duration::from_secs(1);
+        tokio::time::advance(NO_TTL.saturating_sub(second)).await;
+        assert_eq!(facts.recall("no.test", &mx("a")), Some(false));
+        tokio::time::advance(second).await;
+        assert_eq!(facts.recall("no.test", &mx("a")), None);
+        assert_eq!(facts.recall("yes.test", &mx("a")), Some(true));
+        tokio::time::advance(YES_TTL.saturating_sub(NO_TTL)).await;
+        assert_eq!(facts.recall("yes.test", &mx("a")), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn memory_is_bounded_and_keeps_the_younger_half() {
+        let facts = CatchAllFacts::default();
+        for n in 0..FACTS_MAX * 2 {
+            facts.remember(&format!("d{n}.test"), &mx("a"), true);
+        }
+        let halves = facts.halves.lock().unwrap();
+        assert!(halves.young.len() + halves.old.len() <= FACTS_MAX);
+        assert!(halves.young.contains_key(&(format!("d{}.test", FACTS_MAX * 2 - 1).into(), mx("a"))));
+    }
+
+    #[tokio::test]
+    async fn a_contradicted_fact_is_forgotten() {
+        let facts = CatchAllFacts::default();
+        facts.remember("yes.test", &mx("a"), true);
+        facts.forget("yes.test", &mx("a"));
+        assert_eq!(facts.recall("yes.test", &mx("a")), None);
+    }
+}

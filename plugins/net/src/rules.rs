@@ -1,0 +1,136 @@
+//! The rules by which replies are read, in the order in which they are tried.
+//!
+//! First what breaks the protocol or says yes; then what operators are known to mean; then every text that speaks of
+//! *us*, because a refusal of us says nothing of the mailbox, whatever its code; then what the codes say; then what the
+//! text says; last the three digits alone. To add a rule, add a line with an example to the right section; the test
+//! below fails when a rule above it takes the example away.
+
+mod about_us;
+mod by_code;
+mod by_operator;
+mod by_text;
+mod dialogue;
+
+use mailsonde_engine::{DialogueStage, ReplyClass, Strength};
+
+use crate::classify::{Rule, Text};
+
+/// Every rule, in order.
+pub fn rules() -> impl Iterator<Item = &'static Rule> {
+    [dialogue::RULES, by_operator::RULES, about_us::RULES, by_code::RULES, by_text::RULES]
+        .into_iter()
+        .flatten()
+}
+
+/// Every stage before the recipient.
+const BEFORE_RCPT: &[DialogueStage] =
+    &[DialogueStage::Connect, DialogueStage::Hello, DialogueStage::StartTls, DialogueStage::Mail];
+
+/// Every stage.
+const ANYWHERE: &[DialogueStage] = &[
+    DialogueStage::Rcpt,
+    DialogueStage::Connect,
+    DialogueStage::Hello,
+    DialogueStage::StartTls,
+    DialogueStage::Mail,
+];
+
+/// The standards, as sources.
+const RFC_5321: &str = "RFC 5321 §4.2";
+const RFC_3463: &str = "RFC 3463 §3";
+
+/// A rule for replies to RCPT, to be completed.
+const fn rcpt(class: ReplyClass, strength: Strength) -> Rule {
+    Rule {
+        id: "",
+        stages: &[DialogueStage::Rcpt],
+        codes: &[5],
+        enhanced: &[],
+        operators: &[],
+        text: Text::Any,
+        class,
+        strength,
+        example: "",
+        source: "",
+    }
+}
+
+/// A rule for a refusal of us, wherever in the dialogue it comes.
+const fn anywhere(class: ReplyClass, strength: Strength) -> Rule {
+    Rule { stages: ANYWHERE, codes: &[4, 5], ..rcpt(class, strength) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{classify::classify, reply::Reply};
+    use mailsonde_engine::Operator;
+
+    #[test]
+    fn every_example_is_read_by_its_own_rule() {
+        let misread: Vec<_> = rules()
+            .filter_map(|rule| {
+                let reply = Reply::from_text(rule.example).unwrap_or_else(|| panic!("{}: no reply", rule.id));
+                let operator =
+                    rule.operators.first().map(|id| Operator::by_id(id).unwrap_or_else(|| panic!("{id}")));
+                let read = classify(rule.stages[0], &reply, operator, None);
+                (read.rule != rule.id)
+                    .then(|| format!("{} reads the example of {}: {}", read.rule, rule.id, rule.example))
+            })
+            .collect();
+        assert!(misread.is_empty(), "{misread:#?}");
+    }
+
+    #[test]
+    fn ids_are_unique_and_every_rule_has_a_source() {
+        let ids: std::collections::HashSet<_> = rules().map(|rule| rule.id).collect();
+        assert_eq!(ids.len(), rules().count());
+        assert!(rules().all(|rule| !rule.source.is_empty() && !rule.id.is_empty()));
+    }
+
+    #[test]
+    fn phrases_are_written_as_they_are_read() {
+        for rule in rules() {
+            let (Text::Says(phrases) | Text::Only(phrases)) = rule.text else { continue };
+            for phrase in phrases {
+                let is_normal =
+                    |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, ' ' | '*');
+                assert!(!phrase.is_empty() && phrase.chars().all(is_normal), "{}: {phrase}", rule.id);
+                assert!(!phrase.starts_with("* ") && !phrase.ends_with(" *"), "{}: {phrase}", rule.id);
+            }
+        }
+    }
+
+    #[test]
+    fn only_a_reply_to_rcpt_says_something_of_a_mailbox() {
+        use ReplyClass::{Disabled, Full, NoSuchDomain, NoSuchMailbox};
+        for rule in
+            rules().filter(|rule| matches!(rule.class, NoSuchMailbox | NoSuchDomain | Disabled | Full))
+        {
+            assert_eq!(rule.stages, [DialogueStage::Rcpt], "{}", rule.id);
+        }
+    }
+
+    #[test]
+    fn only_a_permanent_reply_calls_a_mailbox_dead() {
+        use ReplyClass::{Disabled, NoSuchDomain, NoSuchMailbox, NotAcceptingMail};
+        for rule in
+            rules().filter(|r| matches!(r.class, NoSuchMailbox | NoSuchDomain | Disabled | NotAcceptingMail))
+        {
+            assert!(rule.codes.iter().all(|code| *code == 5 || *code / 100 == 5), "{}", rule.id);
+        }
+    }
+
+    #[test]
+    fn every_code_at_every_stage_has_a_rule() {
+        for stage in ANYWHERE {
+            for code in 200..600 {
+                let reply = Reply::from_text(&format!("{code} qwertyuiop")).unwrap();
+                let read = classify(*stage, &reply, None, None);
+                assert_ne!(read.rule, "none", "{code} at {stage:?}");
+                let says_dead = matches!(read.class, ReplyClass::NoSuchMailbox | ReplyClass::Disabled);
+                assert!(!says_dead || code == 524, "{code} at {stage:?} with a text nobody knows");
+            }
+        }
+    }
+}
