@@ -8,12 +8,13 @@ use std::{
 
 use anyhow::Result;
 use mailsonde_builtin::{
-    alias, disposable, dns, domain_trust, free_provider,
-    lists::Lists,
-    random_pattern, role, smtp_probe, syntax, typo,
+    alias, disposable, dns, domain_trust, free_provider, lists::Lists, random_pattern, role, smtp_probe,
+    syntax, typo,
 };
 use mailsonde_config::{ConfigError, OnFault, Settings, StageSection, did_you_mean};
-use mailsonde_engine::{Check, Pipeline, PipelineError, Policy, Prober, Pure, Resolver, STOP_WORDS, Slot, Stage};
+use mailsonde_engine::{
+    Check, Pipeline, PipelineError, Policy, Prober, Pure, Resolver, STOP_WORDS, Slot, Stage,
+};
 use mailsonde_net::{HickoryResolver, SmtpProber, TcpDialer};
 use serde::Deserialize;
 
@@ -50,11 +51,15 @@ pub const STAGES: &[StageKind] = &[
     },
     StageKind {
         name: "disposable",
-        build: |section, parts| Ok(pure(disposable::Disposable::new(&section.options()?, parts.lists.clone())?)),
+        build: |section, parts| {
+            Ok(pure(disposable::Disposable::new(&section.options()?, parts.lists.clone())?))
+        },
     },
     StageKind {
         name: "free-provider",
-        build: |section, parts| Ok(pure(free_provider::FreeProvider::new(&section.options()?, parts.lists.clone())?)),
+        build: |section, parts| {
+            Ok(pure(free_provider::FreeProvider::new(&section.options()?, parts.lists.clone())?))
+        },
     },
     StageKind { name: "role", build: |section, _| Ok(pure(role::Role::new(&section.options()?))) },
     StageKind {
@@ -80,10 +85,7 @@ pub const STAGES: &[StageKind] = &[
     },
     StageKind {
         name: "smtp-probe",
-        build: |section, parts| {
-            let config = smtp_probe::Config { deadline: section.slot.deadline, ..section.options()? };
-            Ok(Arc::new(smtp_probe::SmtpProbe::new(config, parts.prober()?)))
-        },
+        build: |section, parts| Ok(Arc::new(smtp_probe::SmtpProbe::new(section.options()?, parts.prober()?))),
     },
 ];
 
@@ -180,9 +182,10 @@ fn slot(settings: &Settings, parts: &Parts<'_>, kind: &StageKind) -> Result<Slot
         Ok(error) => error,
         Err(error) => settings.invalid(&path, format!("{error:#}")),
     })?;
-    Ok(Slot::new(stage).deadline(section.slot.deadline).on_fault(on_fault(section.slot.on_fault)).stop_on(
-        section.slot.stop_on.iter().map(String::as_str),
-    ))
+    Ok(Slot::new(stage)
+        .deadline(section.slot.deadline)
+        .on_fault(on_fault(section.slot.on_fault))
+        .stop_on(section.slot.stop_on.iter().map(String::as_str)))
 }
 
 fn on_fault(configured: OnFault) -> mailsonde_engine::OnFault {

@@ -9,7 +9,6 @@ mod verification;
 mod verify;
 mod words;
 
-
 pub use assembly::{OFFLINE_SKIPS, Parts, STAGES, check, pipeline, policy};
 pub use verification::{Moment, Shape, Suggestion, Verification};
 pub use verify::{Inputs, Order, Verified, Verifier};

@@ -6,8 +6,8 @@ use std::{fmt, time::Duration};
 use jiff::Timestamp;
 use mailsonde_builtin::random_pattern;
 use mailsonde_engine::{
-    AliasType, Category, Confidence, DomainTrust, Evidence, Finding, MailRoute, Operator, RandomPattern, RoleType,
-    Signal, SignalName, Verdict,
+    AliasType, Category, Confidence, DomainTrust, Evidence, Finding, MailRoute, Operator, RandomPattern,
+    RoleType, Signal, SignalName, Verdict,
 };
 use serde::{Serialize, Serializer, ser::SerializeSeq};
 use uuid::Uuid;
@@ -61,6 +61,7 @@ struct Syntax<'a> {
 }
 
 #[derive(Debug, Serialize)]
+#[allow(clippy::struct_field_names)] // the contract's names
 struct Domain<'a> {
     name: &'a str,
     exists: bool,
@@ -82,6 +83,7 @@ struct Mailbox {
 }
 
 #[derive(Debug, Serialize)]
+#[allow(clippy::struct_field_names)] // the contract's names
 struct Random<'a> {
     is_random: bool,
     confidence: f64,
@@ -157,7 +159,11 @@ impl<'a> Details<'a> {
             _ => &[],
         };
         Self {
-            syntax: Syntax { is_valid: address.is_some(), is_ascii: verdict.input.is_ascii(), error: shown.error },
+            syntax: Syntax {
+                is_valid: address.is_some(),
+                is_ascii: verdict.input.is_ascii(),
+                error: shown.error,
+            },
             domain: Domain {
                 name: address.map_or("", |address| address.domain()),
                 exists: address.is_some() && shown.route != Some(&MailRoute::NoDomain),
@@ -191,13 +197,20 @@ impl<'a> Random<'a> {
                 signal_details: &found.signals,
             },
             // The stage keeps quiet about ordinary names, but their entropy is still told.
-            (None, Some(address)) => Self { entropy: random_pattern::entropy(address.local()), ..Self::NOTHING },
+            (None, Some(address)) => {
+                Self { entropy: random_pattern::entropy(address.local()), ..Self::NOTHING }
+            }
             (None, None) => Self::NOTHING,
         }
     }
 
-    const NOTHING: Self =
-        Self { is_random: false, confidence: 0.0, signals: SignalNames(&[]), entropy: 0.0, signal_details: &[] };
+    const NOTHING: Self = Self {
+        is_random: false,
+        confidence: 0.0,
+        signals: SignalNames(&[]),
+        entropy: 0.0,
+        signal_details: &[],
+    };
 }
 
 /// The address that the writer may have meant: the local part as submitted at another domain.

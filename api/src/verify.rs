@@ -7,7 +7,9 @@ use futures_util::{
     stream::{FuturesOrdered, FuturesUnordered},
 };
 use jiff::Timestamp;
-use mailsonde_engine::{BATCH_MAX, Batch, Context, ORDER_WINDOW, Pipeline, Policy, SlotReport, Subject, Verdict};
+use mailsonde_engine::{
+    BATCH_MAX, Batch, Context, ORDER_WINDOW, Pipeline, Policy, SlotReport, Subject, Verdict,
+};
 use tokio::{
     sync::mpsc,
     task::{JoinError, JoinHandle},
@@ -67,7 +69,12 @@ impl Verifier {
         let reports = self.pipeline.run(&cx, &mut subjects).await;
         let verdicts = subjects.into_subjects().into_iter().map(|s| Verdict::of(s, self.policy)).collect();
         let verified_at = Timestamp::try_from(cx.clock.now()).unwrap_or(Timestamp::UNIX_EPOCH);
-        Verified { first_row: batch.first_row, verdicts, reports, moment: Moment { verified_at, took: began.elapsed() } }
+        Verified {
+            first_row: batch.first_row,
+            verdicts,
+            reports,
+            moment: Moment { verified_at, took: began.elapsed() },
+        }
     }
 
     /// Verifies batches as they arrive, several at once, and hands each to `sink`.

@@ -28,9 +28,10 @@ impl Relentless {
             | MailboxState::NoMail
             | MailboxState::NonAsciiUnsupported
             | MailboxState::Invalid => Self::NOT_FOUND,
-            MailboxState::CatchAll | MailboxState::Full | MailboxState::Unanswered | MailboxState::Unchecked => {
-                Self::ERROR
-            }
+            MailboxState::CatchAll
+            | MailboxState::Full
+            | MailboxState::Unanswered
+            | MailboxState::Unchecked => Self::ERROR,
         }
     }
 }
@@ -74,9 +75,9 @@ mod tests {
     use std::sync::Arc;
 
     use mailsonde_engine::{
-        CatchAll, CatchAllSource, DialogueStage, Finding, HistoryFact, LookupFailure, MailHost, MailRoute, Policy,
-        ProbeFailure, RandomPattern, Reading, Reason, ReplyClass, Signal, SignalName, Strength, SyntaxError,
-        SyntaxReason, Tier, judge,
+        CatchAll, CatchAllSource, DialogueStage, Finding, HistoryFact, LookupFailure, MailHost, MailRoute,
+        Policy, ProbeFailure, RandomPattern, Reading, Reason, ReplyClass, Signal, SignalName, Strength,
+        SyntaxError, SyntaxReason, Tier, judge,
     };
 
     use super::*;
@@ -107,7 +108,12 @@ mod tests {
 
     fn random() -> Finding {
         let signal = Signal { signal: SignalName::NoVowels, value: 1.0, threshold: 0.5, weight: 1.0 };
-        Finding::RandomPattern(RandomPattern { confidence: 0.98, entropy: 3.0, is_random: true, signals: vec![signal] })
+        Finding::RandomPattern(RandomPattern {
+            confidence: 0.98,
+            entropy: 3.0,
+            is_random: true,
+            signals: vec![signal],
+        })
     }
 
     /// Findings; then Email Verifier category and cause, Relentless state and outcome, both tasks vocabularies.
@@ -142,7 +148,13 @@ mod tests {
                 "not_exists",
                 "invalid",
             ),
-            (route(MailRoute::NullMx), "undeliverable null_mx", "undeliverable/not_found", "not_exists", "invalid"),
+            (
+                route(MailRoute::NullMx),
+                "undeliverable null_mx",
+                "undeliverable/not_found",
+                "not_exists",
+                "invalid",
+            ),
             (accepted(true), "accept_all catch_all", "undeliverable/error", "catchall", "catchall"),
             (confirmed, "deliverable", "deliverable/found", "catchall", "catchall"),
             (answered(ReplyClass::Full), "risky mailbox_full", "undeliverable/error", "unknown", "unknown"),
@@ -162,7 +174,8 @@ mod tests {
             findings.push(Finding::Disposable(Tier::Curated));
             findings
         };
-        let servfail = Finding::Route(Arc::new(MailRoute::Unanswered { failure: LookupFailure::ServerFailure }));
+        let servfail =
+            Finding::Route(Arc::new(MailRoute::Unanswered { failure: LookupFailure::ServerFailure }));
         let error = SyntaxError { reason: SyntaxReason::NoAt, message: "There is no @.".into() };
         let accepted = || vec![mx(), reply(ReplyClass::Accepted), catch_all(false)];
         let mut random_accepted = vec![mx(), reply(ReplyClass::Accepted), catch_all(true)];
@@ -170,7 +183,13 @@ mod tests {
         let mut bounced = accepted();
         bounced[1] = reply(ReplyClass::NoSuchMailbox);
         vec![
-            (disposable(accepted()), "disposable disposable_domain", "deliverable/found", "exists", "disposable_domain"),
+            (
+                disposable(accepted()),
+                "disposable disposable_domain",
+                "deliverable/found",
+                "exists",
+                "disposable_domain",
+            ),
             (
                 disposable(vec![mx(), reply(ReplyClass::NoSuchMailbox)]),
                 "disposable disposable_domain",
@@ -227,7 +246,9 @@ mod tests {
 
     #[test]
     fn every_column_of_the_contract() {
-        for (findings, email_verifier, relentless, seed, y2026) in mailbox_rows().into_iter().chain(other_rows()) {
+        for (findings, email_verifier, relentless, seed, y2026) in
+            mailbox_rows().into_iter().chain(other_rows())
+        {
             let judged = judge(&findings, Policy::default());
             let Relentless { state, outcome } = Relentless::of(judged.mailbox);
             let cause = judged.reason.map(Reason::word).map(|word| format!(" {word}")).unwrap_or_default();

@@ -7,25 +7,63 @@ pub const DOMAINS: usize = 200_000;
 const MALFORMED_EVERY: u64 = 20;
 
 const GIVEN: &[&str] = &[
-    "anna", "bruno", "carla", "david", "elena", "farid", "giulia", "hannes", "ingrid", "jorge", "katja", "liam",
-    "mehmet", "nadia", "oskar", "paula", "quentin", "rosa", "stefan", "tomoko", "ulrich", "vera", "wei", "yusuf",
+    "anna", "bruno", "carla", "david", "elena", "farid", "giulia", "hannes", "ingrid", "jorge", "katja",
+    "liam", "mehmet", "nadia", "oskar", "paula", "quentin", "rosa", "stefan", "tomoko", "ulrich", "vera",
+    "wei", "yusuf",
 ];
 const FAMILY: &[&str] = &[
-    "almeida", "becker", "costa", "dubois", "eriksen", "fischer", "garcia", "hansen", "ivanov", "jansen", "kowalski",
-    "lindqvist", "moreau", "novak", "okafor", "petrov", "rossi", "silva", "tanaka", "urban", "virtanen", "weber",
-    "yilmaz", "zhang",
+    "almeida",
+    "becker",
+    "costa",
+    "dubois",
+    "eriksen",
+    "fischer",
+    "garcia",
+    "hansen",
+    "ivanov",
+    "jansen",
+    "kowalski",
+    "lindqvist",
+    "moreau",
+    "novak",
+    "okafor",
+    "petrov",
+    "rossi",
+    "silva",
+    "tanaka",
+    "urban",
+    "virtanen",
+    "weber",
+    "yilmaz",
+    "zhang",
 ];
 const FIRST_PART: &[&str] = &[
-    "north", "blue", "alpine", "metro", "nova", "terra", "silver", "delta", "green", "bright", "urban", "prime",
-    "cedar", "harbor", "summit", "quantum",
+    "north", "blue", "alpine", "metro", "nova", "terra", "silver", "delta", "green", "bright", "urban",
+    "prime", "cedar", "harbor", "summit", "quantum",
 ];
 const SECOND_PART: &[&str] = &[
-    "works", "systems", "logistics", "foods", "media", "energy", "clinic", "design", "motors", "labs", "partners",
-    "print", "travel", "steel", "books", "garden",
+    "works",
+    "systems",
+    "logistics",
+    "foods",
+    "media",
+    "energy",
+    "clinic",
+    "design",
+    "motors",
+    "labs",
+    "partners",
+    "print",
+    "travel",
+    "steel",
+    "books",
+    "garden",
 ];
-const PROVIDERS: &[&str] = &["gmail.com", "yahoo.com", "hotmail.com", "outlook.com", "gmx.de", "gmial.com", "web.de"];
+const PROVIDERS: &[&str] =
+    &["gmail.com", "yahoo.com", "hotmail.com", "outlook.com", "gmx.de", "gmial.com", "web.de"];
 const TLDS: &[&str] = &["com", "de", "fr", "co.uk", "net", "org", "io", "it"];
-const MALFORMED: &[&str] = &["no-at-sign.example.com", "two@@example.com", "a..b@example.com", "jane@example", "@x.com"];
+const MALFORMED: &[&str] =
+    &["no-at-sign.example.com", "two@@example.com", "a..b@example.com", "jane@example", "@x.com"];
 
 /// A small generator with a good spread (`SplitMix64`); benchmarks need no more.
 struct Random(u64);
@@ -54,7 +92,7 @@ impl Random {
 pub fn addresses(count: usize) -> impl Iterator<Item = String> {
     let mut random = Random(20_260_101);
     (0..count).map(move |_| {
-        if random.next() % MALFORMED_EVERY == 0 {
+        if random.next().is_multiple_of(MALFORMED_EVERY) {
             return random.pick(MALFORMED).to_owned();
         }
         let local = local_part(&mut random);

@@ -14,7 +14,8 @@ pub struct Batch {
     subjects: Vec<Subject>,
     slot: usize,
     stage: Arc<str>,
-    lost: Arc<[Box<str>]>,
+    /// What the stage declared that it writes: what a fault of it loses.
+    writes: Arc<[Box<str>]>,
 }
 
 impl Batch {
@@ -41,29 +42,36 @@ impl Batch {
     /// The subjects that the current stage has still to settle.
     pub fn open(&self) -> impl Iterator<Item = (SubjectId, &Subject)> {
         let slot = self.slot;
-        self.subjects.iter().enumerate().filter(move |(_, s)| is_open(s, slot)).map(|(i, s)| (SubjectId(i), s))
+        self.subjects
+            .iter()
+            .enumerate()
+            .filter(move |(_, s)| is_open(s, slot))
+            .map(|(i, s)| (SubjectId(i), s))
     }
 
     /// Settles a subject in the current slot: its findings are kept, its flow is applied.
     /// A subject that is already settled stays as it is: the first word counts.
     pub fn settle(&mut self, id: SubjectId, mut outcome: Outcome) {
-        let Self { subjects, slot, stage, .. } = self;
+        let Self { subjects, slot, stage, writes, .. } = self;
         let subject = &mut subjects[id.0];
         if is_open(subject, *slot) {
-            apply(subject, *slot, stage, &mut outcome);
+            apply(subject, *slot, stage, writes, &mut outcome);
         }
     }
 
     /// Settles every open subject with what `check` says; one scratch outcome serves them all.
-    pub(crate) fn settle_each(&mut self, mut check: impl FnMut(&Subject, &mut Outcome) -> Result<(), FaultCause>) {
+    pub(crate) fn settle_each(
+        &mut self,
+        mut check: impl FnMut(&Subject, &mut Outcome) -> Result<(), FaultCause>,
+    ) {
         let mut outcome = Outcome::default();
-        let Self { subjects, slot, stage, lost } = self;
+        let Self { subjects, slot, stage, writes } = self;
         for subject in subjects.iter_mut().filter(|subject| is_open(subject, *slot)) {
             match check(subject, &mut outcome) {
-                Ok(()) => apply(subject, *slot, stage, &mut outcome),
+                Ok(()) => apply(subject, *slot, stage, writes, &mut outcome),
                 Err(cause) => {
-                    outcome = Outcome::of([fault(cause, "the check panicked", lost)]);
-                    apply(subject, *slot, stage, &mut outcome);
+                    outcome = Outcome::of([fault(cause, "the check panicked", writes)]);
+                    apply(subject, *slot, stage, writes, &mut outcome);
                 }
             }
         }
@@ -71,14 +79,21 @@ impl Batch {
 
     /// Enters the next slot: every subject that was not stopped is open again, but for those that already have a
     /// finding after which this slot's pipeline asks no more.
-    pub(crate) fn enter(&mut self, slot: usize, stage: &Arc<str>, lost: &Arc<[Box<str>]>, stop_on: &[Box<str>]) {
+    pub(crate) fn enter(
+        &mut self,
+        slot: usize,
+        stage: &Arc<str>,
+        writes: &Arc<[Box<str>]>,
+        stop_on: &[Box<str>],
+    ) {
         self.slot = slot;
         self.stage = stage.clone();
-        self.lost = lost.clone();
+        self.writes = writes.clone();
         if stop_on.is_empty() {
             return;
         }
-        let is_enough = |f: &Finding| f.stop_word().is_some_and(|word| stop_on.iter().any(|on| **on == *word));
+        let is_enough =
+            |f: &Finding| f.stop_word().is_some_and(|word| stop_on.iter().any(|on| **on == *word));
         for subject in self.subjects.iter_mut().filter(|subject| subject.stopped.is_none()) {
             if subject.findings().any(is_enough) {
                 subject.stopped = Some(slot);
@@ -89,10 +104,10 @@ impl Batch {
     /// Gives every subject that the stage left open a fault. Returns how many there were.
     pub(crate) fn fail_open(&mut self, cause: FaultCause, message: &str, stop: bool) -> usize {
         let mut failed = 0;
-        let lost = self.lost.clone();
+        let writes = self.writes.clone();
         let ids: Vec<_> = self.open().map(|(id, _)| id).collect();
         for id in ids {
-            let mut outcome = Outcome::of([fault(cause, message, &lost)]);
+            let mut outcome = Outcome::of([fault(cause, message, &writes)]);
             if stop {
                 outcome.stop();
             }
@@ -108,14 +123,26 @@ fn is_open(subject: &Subject, slot: usize) -> bool {
     subject.stopped.is_none() && subject.settled != Some(slot)
 }
 
-fn fault(cause: FaultCause, message: &str, lost: &Arc<[Box<str>]>) -> Finding {
-    Finding::Fault(Fault { cause, message: message.into(), lost: lost.clone() })
+/// A stage writes what it said that it would, so that the pipeline's order and its faults can be trusted.
+fn is_declared(finding: &Finding, writes: &[Box<str>]) -> bool {
+    matches!(finding, Finding::Fault(_)) || writes.iter().any(|key| **key == *finding.key())
+}
+
+fn fault(cause: FaultCause, message: &str, writes: &Arc<[Box<str>]>) -> Finding {
+    Finding::Fault(Fault { cause, message: message.into(), lost: writes.clone() })
 }
 
 /// Moves an outcome into its subject and leaves it empty for the next one.
-fn apply(subject: &mut Subject, slot: usize, stage: &Arc<str>, outcome: &mut Outcome) {
+fn apply(subject: &mut Subject, slot: usize, stage: &Arc<str>, writes: &[Box<str>], outcome: &mut Outcome) {
+    debug_assert!(
+        outcome.findings.iter().all(|finding| is_declared(finding, writes)),
+        "stage `{stage}` found {:?} and declares {writes:?}",
+        outcome.findings,
+    );
     subject.settled = Some(slot);
-    subject.findings.extend(outcome.findings.drain(..).map(|finding| Recorded { stage: stage.clone(), finding }));
+    subject
+        .findings
+        .extend(outcome.findings.drain(..).map(|finding| Recorded { stage: stage.clone(), finding }));
     if let Some(address) = outcome.address.take() {
         subject.resolve(address);
     }

@@ -6,9 +6,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AliasType, CatchAll, CatchAllSource, Category, Confidence, Fault, FaultCause, Finding, Flags, HistoryFact,
-    MailRoute, MailboxState, ProbeFailure, RandomPattern, Reading, Reason, ReplyClass, RiskSource, RoleType, Strength,
-    SyntaxError, Tier, confidence::Evidence,
+    AliasType, CatchAll, CatchAllSource, Category, Confidence, Fault, FaultCause, Finding, Flags,
+    HistoryFact, MailRoute, MailboxState, ProbeFailure, RandomPattern, Reading, Reason, ReplyClass,
+    RiskSource, RoleType, Strength, SyntaxError, Tier, confidence::Evidence,
 };
 
 /// What an operator may choose about judging.
@@ -158,7 +158,9 @@ impl<'a> Seen<'a> {
                 Finding::Reply(reading) => seen.reply = Some(reading),
                 Finding::CatchAll(catch_all) => seen.catch_all = Some(*catch_all),
                 Finding::ProbeFailed(failure) => seen.failed = Some(*failure),
-                Finding::History(HistoryFact::HardBounce { age_days }) => seen.bounced_days_ago = Some(*age_days),
+                Finding::History(HistoryFact::HardBounce { age_days }) => {
+                    seen.bounced_days_ago = Some(*age_days);
+                }
                 Finding::History(HistoryFact::Confirmed) => seen.confirmed = true,
                 Finding::RiskList(source) => seen.risk = Some(*source),
                 Finding::DuplicateOf(_) => seen.duplicate = true,
@@ -187,9 +189,11 @@ impl<'a> Seen<'a> {
         }
         match (self.failed, self.fault, self.bounced_days_ago) {
             (Some(ProbeFailure::MxWithoutAddress), ..) => gone(NoMailHost, Reason::NoMxRecord),
-            (Some(ProbeFailure::DnsFailure) | None, Some(fault), _) => Mailbox::unanswered(fault_reason(fault.cause)),
+            (Some(ProbeFailure::DnsFailure) | None, Some(fault), _) => {
+                Mailbox::unanswered(fault_reason(fault.cause))
+            }
             (Some(failure), ..) if failure != ProbeFailure::NotProbed => {
-                Mailbox::unanswered(failure_reason(failure))
+                Mailbox::unanswered(failure.reason())
             }
             (_, _, Some(days)) if days < policy.history_trust_days => {
                 Mailbox::dead(NotFound, Reason::MailboxNotFound, Evidence::RefusedByCode.score(false, false))
@@ -245,7 +249,9 @@ impl<'a> Seen<'a> {
                 Mailbox::new(MailboxState::Accepted, None, evidence.score(false, implicit))
             }
             Some(CatchAll::Unknown { reason }) => Mailbox::unanswered(reason),
-            None => Mailbox::unanswered(self.fault.map_or(Reason::InconsistentAnswers, |f| fault_reason(f.cause))),
+            None => {
+                Mailbox::unanswered(self.fault.map_or(Reason::InconsistentAnswers, |f| fault_reason(f.cause)))
+            }
         }
     }
 
@@ -360,18 +366,5 @@ fn fault_reason(cause: FaultCause) -> Reason {
         FaultCause::RequestDeadline => Reason::DeadlinePassed,
         FaultCause::Canceled => Reason::Canceled,
         FaultCause::Error | FaultCause::Panic | FaultCause::Unsettled => Reason::StageFault,
-    }
-}
-
-fn failure_reason(failure: ProbeFailure) -> Reason {
-    match failure {
-        ProbeFailure::Timeout | ProbeFailure::Disconnected => Reason::Timeout,
-        ProbeFailure::ConnectionRefused => Reason::ConnectionRefused,
-        ProbeFailure::MxNotAllowed => Reason::MxNotAllowed,
-        ProbeFailure::MxWithoutAddress => Reason::NoMxRecord,
-        ProbeFailure::DnsFailure => Reason::DnsFailure,
-        ProbeFailure::ProtocolError => Reason::ProtocolError,
-        ProbeFailure::Inconsistent => Reason::InconsistentAnswers,
-        ProbeFailure::NotProbed => Reason::NoSmtpCheck,
     }
 }

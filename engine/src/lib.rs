@@ -30,16 +30,16 @@ pub use clock::{Clock, SystemClock};
 pub use confidence::Confidence;
 pub use domain::{DmarcPolicy, DomainTrust, TldRisk};
 pub use finding::{
-    AliasType, Fault, FaultCause, Finding, HistoryFact, MailHost, MailRoute, RandomPattern, Recorded, RiskSource,
-    RoleType, STOP_WORDS, Signal, SignalName, SyntaxError, SyntaxReason, Tier,
+    AliasType, Fault, FaultCause, Finding, HistoryFact, MailHost, MailRoute, RandomPattern, Recorded,
+    RiskSource, RoleType, STOP_WORDS, Signal, SignalName, SyntaxError, SyntaxReason, Tier,
 };
 pub use judge::{Judgement, Policy, RandomPolicy, RolePolicy, judge};
 pub use limits::*;
 pub use operator::{OPERATORS, Operator};
 pub use pipeline::{OnFault, Pipeline, PipelineError, Slot, SlotReport};
 pub use probe::{
-    Answer, Answered, Answers, Ask, CatchAll, CatchAllSource, DialogueStage, EgressId, MxSet, ProbeFailure, Prober,
-    Reading, ReplyClass, Stop, Strength,
+    Answer, Answered, Answers, Ask, CatchAll, CatchAllSource, DialogueStage, EgressId, MxSet, ProbeFailure,
+    Prober, Reading, ReplyClass, Stop, Strength,
 };
 pub use reason::{Category, MailboxState, Reason};
 pub use resolve::{Lookup, LookupFailure, RecordData, RecordKind, Resolver};

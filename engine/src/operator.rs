@@ -77,7 +77,12 @@ const fn row(id: &'static str, name: &'static str, hosts: &'static [&'static str
 }
 
 /// An operator whose name in the tasks facade differs from its display name.
-const fn typed(id: &'static str, name: &'static str, server_type: &'static str, hosts: &'static [&'static str]) -> Row {
+const fn typed(
+    id: &'static str,
+    name: &'static str,
+    server_type: &'static str,
+    hosts: &'static [&'static str],
+) -> Row {
     Row { server_type, ..row(id, name, hosts) }
 }
 
@@ -243,7 +248,8 @@ mod tests {
 
     #[test]
     fn no_pattern_hides_a_later_one() {
-        let patterns: Vec<_> = OPERATORS.iter().flat_map(|r| r.hosts.iter().map(move |h| (r.id, *h))).collect();
+        let patterns: Vec<_> =
+            OPERATORS.iter().flat_map(|r| r.hosts.iter().map(move |h| (r.id, *h))).collect();
         for (i, (id, host)) in patterns.iter().enumerate() {
             let first = patterns[..i].iter().find(|(_, parent)| is_within(host, parent));
             assert!(first.is_none_or(|(other, _)| other == id), "{host} of {id} is hidden by {first:?}");

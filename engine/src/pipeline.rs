@@ -16,7 +16,7 @@ pub struct Slot {
     deadline: Option<Duration>,
     on_fault: OnFault,
     stop_on: Arc<[Box<str>]>,
-    lost: Arc<[Box<str>]>,
+    writes: Arc<[Box<str>]>,
 }
 
 /// What a fault of a stage means for the subjects that it left open.
@@ -69,8 +69,8 @@ impl Slot {
     /// A slot without limits of its own: the run's deadline holds.
     pub fn new(stage: Arc<dyn Stage>) -> Self {
         let name = Arc::from(stage.name());
-        let lost = stage.facts().writes.iter().map(|key| key.as_ref().into()).collect();
-        Self { stage, name, deadline: None, on_fault: OnFault::Continue, stop_on: Arc::from([]), lost }
+        let writes = stage.facts().writes.iter().map(|key| key.as_ref().into()).collect();
+        Self { stage, name, deadline: None, on_fault: OnFault::Continue, stop_on: Arc::from([]), writes }
     }
 
     /// Limits the stage's time for one batch.
@@ -147,14 +147,15 @@ impl Pipeline {
     pub async fn run(&self, cx: &Context, batch: &mut Batch) -> Vec<SlotReport> {
         let mut reports = Vec::with_capacity(self.slots.len());
         for (position, slot) in self.slots.iter().enumerate() {
-            batch.enter(position, &slot.name, &slot.lost, &slot.stop_on);
+            batch.enter(position, &slot.name, &slot.writes, &slot.stop_on);
             let entered = batch.open().count();
             if entered == 0 {
                 continue;
             }
             let began = Instant::now();
             let failure = run_slot(slot, cx, batch).await;
-            let (cause, message) = failure.unwrap_or((FaultCause::Unsettled, "the stage settled nothing".into()));
+            let (cause, message) =
+                failure.unwrap_or((FaultCause::Unsettled, "the stage settled nothing".into()));
             let faults = batch.fail_open(cause, &message, slot.on_fault == OnFault::Stop);
             reports.push(SlotReport {
                 stage: slot.name.clone(),
@@ -175,8 +176,9 @@ async fn run_slot(slot: &Slot, cx: &Context, batch: &mut Batch) -> Option<(Fault
         Some(own) if own < cx.deadline => (own, FaultCause::Deadline),
         _ => (cx.deadline, FaultCause::RequestDeadline),
     };
+    let cx = Context { deadline: until, ..cx.clone() };
     let mut canceled = cx.canceled.clone();
-    let work = AssertUnwindSafe(slot.stage.run(cx, batch)).catch_unwind();
+    let work = AssertUnwindSafe(slot.stage.run(&cx, batch)).catch_unwind();
     tokio::select! {
         biased;
         done = work => match done {

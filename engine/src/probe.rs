@@ -235,3 +235,19 @@ pub enum ProbeFailure {
     /// The domain asked not to be probed (`[smtp] never`), or the address cannot be probed.
     NotProbed,
 }
+
+impl ProbeFailure {
+    /// The reason of the `unknown` verdict that this failure leads to.
+    pub fn reason(self) -> Reason {
+        match self {
+            Self::Timeout | Self::Disconnected => Reason::Timeout,
+            Self::ConnectionRefused => Reason::ConnectionRefused,
+            Self::MxNotAllowed => Reason::MxNotAllowed,
+            Self::MxWithoutAddress => Reason::NoMxRecord,
+            Self::DnsFailure => Reason::DnsFailure,
+            Self::ProtocolError => Reason::ProtocolError,
+            Self::Inconsistent => Reason::InconsistentAnswers,
+            Self::NotProbed => Reason::NoSmtpCheck,
+        }
+    }
+}

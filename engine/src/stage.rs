@@ -61,7 +61,7 @@ pub struct StageError {
 /// What a run of a pipeline carries along.
 #[derive(Clone)]
 pub struct Context {
-    /// Nothing runs past this moment.
+    /// Nothing runs past this moment. A stage sees its slot's deadline here, where that is earlier than the run's.
     pub deadline: Instant,
     /// The wall clock.
     pub clock: Arc<dyn Clock>,

@@ -1,10 +1,12 @@
 //! A pipeline keeps what is settled, whatever happens to a stage.
 
+#![allow(clippy::unwrap_used)] // tests, and what they share
+
 use std::{sync::Arc, time::Duration};
 
 use mailsonde_engine::{
-    Batch, BoxFuture, Check, Context, Deferral, EgressId, FaultCause, Facts, Finding, OnFault, Outcome, Pipeline,
-    PipelineError, Pure, RoleType, Slot, Stage, StageError, Subject, Tier,
+    Batch, BoxFuture, Check, Context, Deferral, EgressId, Facts, FaultCause, Finding, OnFault, Outcome,
+    Pipeline, PipelineError, Pure, RoleType, Slot, Stage, StageError, Subject, Tier,
 };
 use tokio::{sync::watch, time::sleep};
 
@@ -53,6 +55,10 @@ struct Mark(&'static str);
 impl Check for Mark {
     fn name(&self) -> &str {
         self.0
+    }
+
+    fn facts(&self) -> Facts {
+        Facts::new(&[], &["disposable.tier"])
     }
 
     fn check(&self, subject: &Subject, outcome: &mut Outcome) {
@@ -110,7 +116,8 @@ async fn every_way_to_fail_costs_only_the_unsettled() {
 
 #[tokio::test(start_paused = true)]
 async fn the_requests_deadline_and_the_slots_are_told_apart() {
-    let pipeline = Pipeline::new("test", vec![scripted(End::Hangs).deadline(Some(Duration::from_secs(9)))]).unwrap();
+    let pipeline =
+        Pipeline::new("test", vec![scripted(End::Hangs).deadline(Some(Duration::from_secs(9)))]).unwrap();
     let mut batch = batch(&["slow"]);
     pipeline.run(&Context::within(Duration::from_secs(3)), &mut batch).await;
     assert_eq!(cause(&batch, 0), Some(FaultCause::RequestDeadline));
@@ -158,6 +165,9 @@ async fn the_first_word_on_a_subject_counts() {
         fn name(&self) -> &'static str {
             "twice"
         }
+        fn facts(&self) -> Facts {
+            Facts::new(&[], &["free_provider", "typo.trap"])
+        }
         fn run<'a>(&'a self, _: &'a Context, batch: &'a mut Batch) -> BoxFuture<'a, Result<(), StageError>> {
             let ids: Vec<_> = batch.open().map(|(id, _)| id).collect();
             for id in ids {
@@ -181,7 +191,8 @@ async fn the_longest_wait_serves_all_who_defer() {
             outcome.defer(Deferral { wait: Duration::from_secs(self.1), egress: EgressId(2) });
         }
     }
-    let slots = [("a", 60), ("b", 300), ("c", 30)].map(|(name, wait)| Slot::new(Arc::new(Pure(Later(name, wait)))));
+    let slots =
+        [("a", 60), ("b", 300), ("c", 30)].map(|(name, wait)| Slot::new(Arc::new(Pure(Later(name, wait)))));
     let pipeline = Pipeline::new("test", slots.to_vec()).unwrap();
     let mut batch = batch(&["someone"]);
     pipeline.run(&Context::within(Duration::from_secs(1)), &mut batch).await;
@@ -215,4 +226,19 @@ async fn what_is_switched_off_does_not_run() {
     let mut batch = batch(&["a"]);
     let reports = pipeline.run(&Context::within(Duration::from_secs(1)), &mut batch).await;
     assert_eq!(reports.iter().map(|report| &*report.stage).collect::<Vec<_>>(), ["two"]);
+}
+
+#[cfg(debug_assertions)]
+#[tokio::test]
+async fn a_stage_that_writes_what_it_did_not_declare_is_caught_in_tests() {
+    struct Liar;
+    impl Check for Liar {
+        fn name(&self) -> &'static str {
+            "liar"
+        }
+        fn check(&self, _: &Subject, outcome: &mut Outcome) {
+            outcome.found(Finding::TypoTrap);
+        }
+    }
+    assert_eq!(keys(vec![Slot::new(Arc::new(Pure(Liar)))], &["a"]).await, [["fault"]]);
 }

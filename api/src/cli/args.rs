@@ -120,8 +120,8 @@ pub(super) struct RefreshArgs {
     /// A list has one domain a line, `#` begins a comment
     #[arg(long, value_name = "FILE|URL")]
     pub from: String,
-    /// Replace this list alone: mainstream, alias-relays, disposable-curated, disposable-broad, free-providers,
-    /// disposable-mx, parking, tld-risk
+    /// Replace this list alone: mainstream, alias-relays, alias-operators, disposable-curated, disposable-broad,
+    /// free-providers, disposable-mx, parking, tld-risk
     #[arg(long, value_name = "NAME")]
     pub list: Option<String>,
     /// Replace even when the new list is less than half as long

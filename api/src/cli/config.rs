@@ -18,7 +18,8 @@ pub(super) fn run(file: Option<&Path>, command: &ConfigCommand) -> Result<()> {
     match command {
         ConfigCommand::Check => {
             let pipelines = assembly::check(&settings)?;
-            let from = settings.file().map_or("the built-in defaults".into(), |path| path.display().to_string());
+            let from =
+                settings.file().map_or("the built-in defaults".into(), |path| path.display().to_string());
             writeln!(out, "{from}: fine; pipelines: {}", pipelines.join(", "))?;
         }
         ConfigCommand::Show => write!(out, "{}", settings.show())?,

@@ -23,7 +23,7 @@ use crate::assembly;
 const DOWNLOAD_OCTETS_MAX: u64 = 32 * 1024 * 1024;
 
 /// Time for one download.
-const DOWNLOAD_TIME_MAX: Duration = Duration::from_secs(120);
+const DOWNLOAD_TIME_MAX: Duration = Duration::from_mins(2);
 
 /// A list as `--list` and the files of a folder name it; the two tiers of disposable domains are refreshed apart.
 struct Target {
@@ -35,6 +35,7 @@ struct Target {
 const TARGETS: &[Target] = &[
     Target { name: "mainstream", list: ListName::Mainstream, tier: None },
     Target { name: "alias-relays", list: ListName::AliasRelays, tier: None },
+    Target { name: "alias-operators", list: ListName::AliasOperators, tier: None },
     Target { name: "disposable-curated", list: ListName::Disposable, tier: Some(Tier::Curated) },
     Target { name: "disposable-broad", list: ListName::Disposable, tier: Some(Tier::Broad) },
     Target { name: "free-providers", list: ListName::FreeProviders, tier: None },
@@ -136,7 +137,8 @@ fn fetch(from: &str) -> Result<Option<String>> {
             Err(error) => Err(error).with_context(|| from.to_owned()),
         };
     }
-    let agent: ureq::Agent = ureq::Agent::config_builder().timeout_global(Some(DOWNLOAD_TIME_MAX)).build().into();
+    let agent: ureq::Agent =
+        ureq::Agent::config_builder().timeout_global(Some(DOWNLOAD_TIME_MAX)).build().into();
     match agent.get(from).call() {
         Ok(mut response) => {
             let body = response.body_mut().with_config().limit(DOWNLOAD_OCTETS_MAX);

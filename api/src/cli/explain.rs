@@ -3,8 +3,8 @@
 use std::io::{self, Write};
 
 use mailsonde_engine::{
-    AliasType, CatchAll, CatchAllSource, DialogueStage, DomainTrust, Finding, HistoryFact, MailRoute, ProbeFailure,
-    RandomPattern, Reading, SlotReport, Strength, Tier, Verdict,
+    AliasType, CatchAll, CatchAllSource, DialogueStage, DomainTrust, Finding, HistoryFact, MailRoute,
+    ProbeFailure, RandomPattern, Reading, SlotReport, Strength, Tier, Verdict,
 };
 
 use super::human::{FAINT, escaped};
@@ -13,11 +13,13 @@ use super::human::{FAINT, escaped};
 pub(super) fn write_trace(out: &mut impl Write, verdict: &Verdict, reports: &[SlotReport]) -> io::Result<()> {
     for report in reports {
         let of_slot = |recorded: &&mailsonde_engine::Recorded| recorded.stage == report.stage;
-        let mut found = verdict.evidence.findings.iter().filter(of_slot).map(|r| phrase(&r.finding)).peekable();
+        let mut found =
+            verdict.evidence.findings.iter().filter(of_slot).map(|r| phrase(&r.finding)).peekable();
         let elapsed = format!("{:.1} ms", report.elapsed.as_secs_f64() * 1000.0);
         write!(out, "    {FAINT}{:<16}{elapsed:>10}{FAINT:#}  ", report.stage)?;
         if found.peek().is_none() {
-            let nothing = if is_first_and_fine(report, verdict) { "a valid address" } else { "nothing to report" };
+            let nothing =
+                if is_first_and_fine(report, verdict) { "a valid address" } else { "nothing to report" };
             writeln!(out, "{FAINT}{nothing}{FAINT:#}")?;
             continue;
         }
@@ -46,7 +48,9 @@ fn phrase(finding: &Finding) -> String {
         Finding::TypoSuggestion(domain) => format!("may be a slip for {domain}"),
         Finding::TypoTrap => "a known look-alike of a mail provider".into(),
         Finding::Disposable(Tier::Curated) => "on the curated list of disposable domains".into(),
-        Finding::Disposable(Tier::Broad) => "on the broad list of disposable domains, which has errors".into(),
+        Finding::Disposable(Tier::Broad) => {
+            "on the broad list of disposable domains, which has errors".into()
+        }
         Finding::FreeProvider => "a free mail provider".into(),
         Finding::Role(role) => format!("a role address ({role:?})").to_lowercase(),
         Finding::Alias(alias) => match alias {
@@ -64,7 +68,9 @@ fn phrase(finding: &Finding) -> String {
         Finding::Reply(reading) => reply_phrase(reading),
         Finding::CatchAll(catch_all) => catch_all_phrase(*catch_all),
         Finding::ProbeFailed(failure) => failure_phrase(*failure).into(),
-        Finding::History(HistoryFact::HardBounce { age_days }) => format!("refused for good {age_days} days ago"),
+        Finding::History(HistoryFact::HardBounce { age_days }) => {
+            format!("refused for good {age_days} days ago")
+        }
         Finding::History(HistoryFact::Confirmed) => "proven earlier by other means".into(),
         Finding::RiskList(source) => format!("on an imported risk list ({source:?})"),
         Finding::DuplicateOf(row) => format!("the same mailbox as row {row}"),
@@ -137,9 +143,13 @@ fn catch_all_phrase(catch_all: CatchAll) -> String {
         CatchAllSource::Operator => "known of the operator",
     };
     match catch_all {
-        CatchAll::Yes { source } => format!("a recipient that cannot exist is accepted too ({})", how(source)),
+        CatchAll::Yes { source } => {
+            format!("a recipient that cannot exist is accepted too ({})", how(source))
+        }
         CatchAll::No { source } => format!("a recipient that cannot exist is refused ({})", how(source)),
-        CatchAll::Unknown { reason } => format!("no clear answer for a recipient that cannot exist ({})", reason.word()),
+        CatchAll::Unknown { reason } => {
+            format!("no clear answer for a recipient that cannot exist ({})", reason.word())
+        }
     }
 }
 
@@ -148,7 +158,9 @@ fn failure_phrase(failure: ProbeFailure) -> &'static str {
         ProbeFailure::Timeout => "no mail host answered in time",
         ProbeFailure::ConnectionRefused => "no mail host could be reached",
         ProbeFailure::Disconnected => "the connection broke before the answer",
-        ProbeFailure::MxNotAllowed => "not asked: the mail hosts have private, loopback or reserved addresses",
+        ProbeFailure::MxNotAllowed => {
+            "not asked: the mail hosts have private, loopback or reserved addresses"
+        }
         ProbeFailure::MxWithoutAddress => "the mail hosts' names have no address",
         ProbeFailure::DnsFailure => "not asked: DNS gave no answer",
         ProbeFailure::ProtocolError => "the host spoke something that is not SMTP",

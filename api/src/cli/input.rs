@@ -30,8 +30,7 @@ pub(super) fn send_lines(reader: impl Read, batches: &mpsc::Sender<Inputs>) -> i
         if more {
             inputs.push(decode(&line));
         }
-        let is_waiting = || reader.buffer().contains(&b'\n');
-        let is_ready = inputs.len() == BATCH_MAX || !more || !is_waiting();
+        let is_ready = inputs.len() == BATCH_MAX || !more || reader.buffer().is_empty();
         if is_ready && !inputs.is_empty() {
             let rows = inputs.len() as u64;
             if batches.blocking_send(Inputs { first_row, inputs: std::mem::take(&mut inputs) }).is_err() {
@@ -95,7 +94,8 @@ mod tests {
     #[test]
     fn lines_become_inputs() {
         let text = b"a@b.example\r\n\n\"a\\u0000@b\"\n\"quoted\"@b.example\nlast@b.example";
-        let expected = ["a@b.example", "", "a\0@b", "\"quoted\"@b.example", "last@b.example"].map(String::from);
+        let expected =
+            ["a@b.example", "", "a\0@b", "\"quoted\"@b.example", "last@b.example"].map(String::from);
         assert_eq!(batches(text), [(1, expected.to_vec())]);
         assert_eq!(batches(b""), []);
     }
@@ -103,7 +103,8 @@ mod tests {
     #[test]
     fn batches_are_full_and_numbered() {
         let lines = "a@b.example\n".repeat(2 * BATCH_MAX + 1);
-        let sizes: Vec<_> = batches(lines.as_bytes()).into_iter().map(|(row, inputs)| (row, inputs.len())).collect();
+        let sizes: Vec<_> =
+            batches(lines.as_bytes()).into_iter().map(|(row, inputs)| (row, inputs.len())).collect();
         let full = BATCH_MAX as u64;
         assert_eq!(sizes, [(1, BATCH_MAX), (full + 1, BATCH_MAX), (2 * full + 1, 1)]);
     }

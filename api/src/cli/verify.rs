@@ -83,7 +83,9 @@ enum Source {
 impl Source {
     fn of(args: &VerifyArgs) -> Result<Self> {
         if args.as_completed && !matches!(args.format, Format::Jsonl | Format::Human) {
-            return Err(Usage("--as-completed prints row numbers, which only jsonl and human have".into()).into());
+            return Err(
+                Usage("--as-completed prints row numbers, which only jsonl and human have".into()).into()
+            );
         }
         if let Some(path) = &args.input {
             let file = File::open(path).map_err(|error| Usage(format!("{}: {error}", path.display())))?;
@@ -98,7 +100,9 @@ impl Source {
             addresses if addresses.iter().any(|address| address == "-") => {
                 Err(Usage("`-` reads standard input and stands alone".into()).into())
             }
-            addresses => Ok(Self::Arguments(addresses.iter().map(|address| address.trim().to_owned()).collect())),
+            addresses => {
+                Ok(Self::Arguments(addresses.iter().map(|address| address.trim().to_owned()).collect()))
+            }
         }
     }
 

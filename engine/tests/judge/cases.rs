@@ -3,9 +3,9 @@
 use std::{borrow::Cow, sync::Arc};
 
 use mailsonde_engine::{
-    CatchAll, CatchAllSource, DialogueStage, Fault, FaultCause, Finding, HistoryFact, LookupFailure, MailHost,
-    MailRoute, ProbeFailure, RandomPattern, Reading, Reason, ReplyClass, Signal, SignalName, Strength, SyntaxError,
-    SyntaxReason,
+    CatchAll, CatchAllSource, DialogueStage, Fault, FaultCause, Finding, HistoryFact, LookupFailure,
+    MailHost, MailRoute, ProbeFailure, RandomPattern, Reading, Reason, ReplyClass, Signal, SignalName,
+    Strength, SyntaxError, SyntaxReason,
 };
 
 pub(crate) fn syntax(reason: SyntaxReason) -> Finding {
@@ -72,7 +72,11 @@ pub(crate) fn bounced(age_days: u32) -> Finding {
 }
 
 pub(crate) fn random_local_part() -> Finding {
-    let signal =
-        Signal { signal: SignalName::ImprobableNgrams, value: 6.5, threshold: 4.0, weight: 1.5 };
-    Finding::RandomPattern(RandomPattern { confidence: 0.9712, entropy: 3.1, is_random: true, signals: vec![signal] })
+    let signal = Signal { signal: SignalName::ImprobableNgrams, value: 6.5, threshold: 4.0, weight: 1.5 };
+    Finding::RandomPattern(RandomPattern {
+        confidence: 0.9712,
+        entropy: 3.1,
+        is_random: true,
+        signals: vec![signal],
+    })
 }

@@ -4,15 +4,15 @@ use std::sync::Arc;
 
 use mailsonde_engine::{
     CatchAllSource, Category, Evidence, FaultCause, Finding, JUDGE_VERSION, MailRoute, Policy, ProbeFailure,
-    RandomPolicy, Reading, Reason, Recorded, ReplyClass, RiskSource, RolePolicy, RoleType, Strength, SyntaxReason,
-    Tier, judge,
+    RandomPolicy, Reading, Reason, Recorded, ReplyClass, RiskSource, RolePolicy, RoleType, Strength,
+    SyntaxReason, Tier, judge,
 };
 use proptest::{collection::vec, prelude::*, sample::select};
 
 use super::{
     cases::{
-        bounced, failed, fault, mx, random_accepted, random_local_part, random_refused, random_unanswered, reply_with,
-        route, syntax, unanswered_dns,
+        bounced, failed, fault, mx, random_accepted, random_local_part, random_refused, random_unanswered,
+        reply_with, route, syntax, unanswered_dns,
     },
     table,
 };
@@ -80,7 +80,11 @@ fn some_finding() -> impl Strategy<Value = Finding> {
 }
 
 fn some_policy() -> impl Strategy<Value = Policy> {
-    (select(vec![RolePolicy::Flag, RolePolicy::Risky]), select(vec![RandomPolicy::Unproven, RandomPolicy::Always]), 0..30u32)
+    (
+        select(vec![RolePolicy::Flag, RolePolicy::Risky]),
+        select(vec![RandomPolicy::Unproven, RandomPolicy::Always]),
+        0..30u32,
+    )
         .prop_map(|(role, random, history_trust_days)| Policy { role, random, history_trust_days })
 }
 

@@ -1,14 +1,14 @@
 //! The contract's decision list, words and scores, row by row.
 
 use mailsonde_engine::{
-    AliasType, CatchAllSource, DialogueStage, FaultCause, Finding, HistoryFact, MailRoute, MailboxState, Policy,
-    ProbeFailure, RandomPolicy, Reason, ReplyClass, RiskSource, RolePolicy, RoleType, Strength, SyntaxReason, Tier,
-    judge,
+    AliasType, CatchAllSource, DialogueStage, FaultCause, Finding, HistoryFact, MailRoute, MailboxState,
+    Policy, ProbeFailure, RandomPolicy, Reason, ReplyClass, RiskSource, RolePolicy, RoleType, Strength,
+    SyntaxReason, Tier, judge,
 };
 
 use super::cases::{
-    accepted, bounced, failed, fault, mx, random_accepted, random_local_part, random_refused, random_unanswered,
-    reply, reply_with, route, syntax, unanswered_dns,
+    accepted, bounced, failed, fault, mx, random_accepted, random_local_part, random_refused,
+    random_unanswered, reply, reply_with, route, syntax, unanswered_dns,
 };
 
 /// Findings, and the category, sub-category, reason and score that they lead to.
@@ -29,7 +29,11 @@ fn with(mut findings: Vec<Finding>, more: impl IntoIterator<Item = Finding>) -> 
     findings
 }
 
-fn same(category: &'static str, word: &'static str, score: f64) -> (&'static str, &'static str, &'static str, f64) {
+fn same(
+    category: &'static str,
+    word: &'static str,
+    score: f64,
+) -> (&'static str, &'static str, &'static str, f64) {
     (category, word, word, score)
 }
 
@@ -53,20 +57,14 @@ fn before_the_mailbox() -> Vec<Row> {
         invalid(SyntaxReason::BadDomain, "bad_domain"),
         invalid(SyntaxReason::TooLong, "too_long"),
         invalid(SyntaxReason::ControlCharacter, "control_character"),
-        (
-            vec![syntax(SyntaxReason::NoAt), Finding::DuplicateOf(1)],
-            same("invalid_syntax", "no_at", 1.0),
-        ),
+        (vec![syntax(SyntaxReason::NoAt), Finding::DuplicateOf(1)], same("invalid_syntax", "no_at", 1.0)),
         (with(proven(), [Finding::DuplicateOf(3)]), same("duplicate", "duplicate_of_row", 1.0)),
         (
             vec![Finding::DuplicateOf(3), Finding::Disposable(Tier::Curated)],
             same("duplicate", "duplicate_of_row", 1.0),
         ),
         (vec![Finding::Disposable(Tier::Curated)], same("disposable", "disposable_domain", 0.98)),
-        (
-            with(proven(), [Finding::Disposable(Tier::Curated)]),
-            same("disposable", "disposable_domain", 0.98),
-        ),
+        (with(proven(), [Finding::Disposable(Tier::Curated)]), same("disposable", "disposable_domain", 0.98)),
         (vec![mx(), Finding::DisposableMx], same("disposable", "disposable_mx", 0.95)),
         (
             vec![Finding::Disposable(Tier::Curated), route(MailRoute::NoDomain)],
@@ -88,10 +86,7 @@ fn dead() -> Vec<Row> {
         (vec![route(MailRoute::NoDomain)], same("undeliverable", "domain_not_found", 0.99)),
         (vec![route(MailRoute::NoMail)], same("undeliverable", "no_mx_record", 0.99)),
         (vec![route(MailRoute::NullMx)], same("undeliverable", "null_mx", 0.99)),
-        (
-            vec![mx(), failed(ProbeFailure::MxWithoutAddress)],
-            same("undeliverable", "no_mx_record", 0.99),
-        ),
+        (vec![mx(), failed(ProbeFailure::MxWithoutAddress)], same("undeliverable", "no_mx_record", 0.99)),
         dead(NoSuchMailbox, Strength::Operator, false, "mailbox_not_found", 0.98),
         dead(NoSuchMailbox, Strength::Code, false, "mailbox_not_found", 0.97),
         dead(NoSuchMailbox, Strength::Text, false, "mailbox_not_found", 0.95),
@@ -128,10 +123,7 @@ fn risks() -> Vec<Row> {
     let trap = || Finding::RiskList(RiskSource::SpamTrap);
     vec![
         (vec![trap()], same("high_risk", "spam_trap", 0.9)),
-        (
-            vec![Finding::RiskList(RiskSource::ComplaintSource)],
-            same("high_risk", "complaint_source", 0.9),
-        ),
+        (vec![Finding::RiskList(RiskSource::ComplaintSource)], same("high_risk", "complaint_source", 0.9)),
         (vec![bounced(7)], same("high_risk", "known_hard_bounce", 0.9)),
         (vec![mx(), failed(ProbeFailure::Timeout), bounced(1)], same("high_risk", "known_hard_bounce", 0.9)),
         (with(catch_all(), [trap()]), same("high_risk", "spam_trap", 0.9)),
@@ -145,10 +137,7 @@ fn risks() -> Vec<Row> {
         (vec![mx(), Finding::Parked, failed(ProbeFailure::Timeout)], same("risky", "parked_domain", 0.9)),
         (vec![mx(), reply(ReplyClass::Full)], same("risky", "mailbox_full", 0.9)),
         (vec![Finding::Disposable(Tier::Broad)], same("risky", "disposable_suspected", 0.9)),
-        (
-            with(proven(), [Finding::Disposable(Tier::Broad)]),
-            same("risky", "disposable_suspected", 0.9),
-        ),
+        (with(proven(), [Finding::Disposable(Tier::Broad)]), same("risky", "disposable_suspected", 0.9)),
         // Flags that decide nothing.
         (
             with(
@@ -187,10 +176,7 @@ fn unknown() -> Vec<Row> {
         by_fault(FaultCause::Panic, "stage_fault"),
         by_fault(FaultCause::Unsettled, "stage_fault"),
         // DNS that gives no answer says nothing of the domain, and without a probe nothing was wanted of it.
-        (
-            vec![unanswered_dns(), failed(ProbeFailure::DnsFailure)],
-            same("unknown", "dns_failure", 0.0),
-        ),
+        (vec![unanswered_dns(), failed(ProbeFailure::DnsFailure)], same("unknown", "dns_failure", 0.0)),
         (vec![unanswered_dns()], same("unknown", "no_smtp_check", 0.0)),
         (
             vec![fault(FaultCause::Deadline, "dns.route"), failed(ProbeFailure::DnsFailure)],
@@ -200,10 +186,7 @@ fn unknown() -> Vec<Row> {
         (with(proven(), [fault(FaultCause::Panic, "typo.suggestion")]), ("deliverable", "", "", 0.98)),
         (vec![fault(FaultCause::Panic, "typo.suggestion")], same("unknown", "no_smtp_check", 0.0)),
         // The target was accepted, but whether everybody would be is not known.
-        (
-            vec![mx(), accepted(), random_unanswered(Reason::Greylisted)],
-            same("unknown", "greylisted", 0.0),
-        ),
+        (vec![mx(), accepted(), random_unanswered(Reason::Greylisted)], same("unknown", "greylisted", 0.0)),
         (vec![mx(), accepted()], same("unknown", "inconsistent_answers", 0.0)),
         // Rule 7 before rule 8.
         (vec![mx(), failed(ProbeFailure::Timeout), random_local_part()], same("unknown", "timeout", 0.0)),
@@ -218,14 +201,8 @@ fn alive() -> Vec<Row> {
     vec![
         (proven(), ("deliverable", "", "", 0.98)),
         (vec![mx(), accepted(), random_refused(CatchAllSource::Cache)], ("deliverable", "", "", 0.97)),
-        (
-            vec![route(MailRoute::Implicit), accepted(), random_refused(SAME)],
-            ("deliverable", "", "", 0.96),
-        ),
-        (
-            with(catch_all(), [Finding::History(HistoryFact::Confirmed)]),
-            ("deliverable", "", "", 0.9),
-        ),
+        (vec![route(MailRoute::Implicit), accepted(), random_refused(SAME)], ("deliverable", "", "", 0.96)),
+        (with(catch_all(), [Finding::History(HistoryFact::Confirmed)]), ("deliverable", "", "", 0.9)),
         (catch_all(), same("accept_all", "catch_all", 0.98)),
         (
             vec![mx(), accepted(), random_accepted(CatchAllSource::Cache)],
@@ -310,7 +287,9 @@ fn a_suggestion_is_dropped_when_the_domain_takes_mail() {
 fn a_refusal_of_us_is_never_a_word_on_the_mailbox() {
     for stage in [DialogueStage::Connect, DialogueStage::Hello, DialogueStage::Mail, DialogueStage::Rcpt] {
         for class in [ReplyClass::Policy, ReplyClass::Blocked, ReplyClass::Rate, ReplyClass::TlsRequired] {
-            let Finding::Reply(mut reading) = reply_with(class, Strength::Operator, true) else { unreachable!() };
+            let Finding::Reply(mut reading) = reply_with(class, Strength::Operator, true) else {
+                unreachable!()
+            };
             reading.stage = stage;
             let judged = judge(&[mx(), Finding::Reply(reading)], Policy::default());
             assert_eq!(judged.mailbox, MailboxState::Unanswered, "{class:?} at {stage:?}");

@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
-"""Trains the random-pattern model: `train_random_pattern.py CACHE_FOLDER` (needs numpy, scipy, pip, npm, node, rustfmt).
+"""Trains the random-pattern model: `train_random_pattern.py CACHE_FOLDER`.
+
+Needs numpy, scipy, pip, npm, node and rustfmt; fetches its texts from PyPI and npm into the cache folder.
 
 Writes random_pattern/ngrams.bin and ../src/random_pattern/weights.rs and prints how well they do on names, words and
 random strings that no part of the training has seen. Versions and seeds are fixed, so a second run writes the same.
@@ -108,7 +110,8 @@ def quantise(bits):
     for _ in range(40):
         nearest = np.digitize(bits, (levels[1:] + levels[:-1]) / 2)
         mass = np.bincount(nearest, weights, LEVELS)
-        levels = np.sort(np.where(mass > 0, np.bincount(nearest, weights * bits, LEVELS) / np.maximum(mass, 1e-12), levels))
+        means = np.bincount(nearest, weights * bits, LEVELS) / np.maximum(mass, 1e-12)
+        levels = np.sort(np.where(mass > 0, means, levels))
     levels = levels.round(3)
     return levels, np.digitize(bits, (levels[1:] + levels[:-1]) / 2)
 
@@ -282,11 +285,12 @@ def report(test, kinds, odds):
     for kind in sorted(set(kinds)):
         some = test["random"][kinds == kind]
         print(f"   {kind:20} AUC {auc(some, test['names']):.4f} flagged {(some >= 0).mean():.3f}")
-    said = lambda z: 1 / (1 + np.exp(-(odds[0] + odds[1] * np.minimum(z, 0) + odds[2] * np.maximum(z, 0))))  # noqa: E731
+    log_odds = lambda z: odds[0] + odds[1] * np.minimum(z, 0) + odds[2] * np.maximum(z, 0)  # noqa: E731
+    said = lambda z: 1 / (1 + np.exp(-log_odds(z)))  # noqa: E731
     print(f"calibration, one random in {1 / PRIOR:.0f}; confidence at the threshold {said(0):.4f}")
     real, rand = said(test["names"]), said(test["random"])
     edges = [0, 0.01, 0.1, 0.3, 0.5, 0.7, 0.9, 0.99, 1.01]
-    mass = lambda values, total: np.histogram(values, edges, weights=np.full(len(values), total / len(values)))[0]  # noqa: E731
+    mass = lambda values, total: np.histogram(values, edges)[0] * total / len(values)  # noqa: E731
     for low, high, r, j in zip(edges, edges[1:], mass(real, 1 - PRIOR), mass(rand, PRIOR)):
         print(f"   said {low:.2f} to {min(high, 1):.2f}: was {j / (r + j):.3f}")
 

@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 
 mod slip;
 
-use slip::{Decibans, Letters, SHORTER_MAX, TYPED_MAX};
+use slip::{Decibans, Letters, RESIZED_MAX, TYPED_MAX};
 
 /// Popular domains, their share of all addresses, and whether the name is theirs under every suffix.
 const POPULAR: &str = include_str!("../data/typo/popular.tsv");
@@ -63,6 +63,9 @@ const BY_NAME_SHARE_MIN: Decibans = -30;
 /// What no rival is below.
 const UNLISTED_MIN: Decibans = UNLISTED[UNLISTED.len() - 1] + NO_SUCH_SUFFIX;
 
+/// Longer domains are not searched for a stretch typed twice: a popular one twice over is this long.
+const REPEATED_MAX: usize = 24;
+
 /// Names compared at once.
 const LANES: usize = 8;
 
@@ -88,10 +91,10 @@ pub struct Typo {
     providers: Vec<Provider>,
     /// The distinct names, by length: the candidates for a name are neighbours.
     names: Vec<Name>,
-    /// The letters of each name, apart from the rest: they are all that most comparisons need.
-    letters: Vec<Letters>,
+    /// The letters of the names, apart from the rest: they are all that most comparisons need.
+    letters: Vec<[Letters; LANES]>,
     /// `starts[n]` is the first name of at least `n` octets.
-    starts: [usize; TYPED_MAX + SHORTER_MAX + 2],
+    starts: [usize; TYPED_MAX + RESIZED_MAX + 2],
     /// Index in `names`.
     by_name: HashMap<Box<[u8]>, usize>,
     standings: HashMap<Box<[u8]>, Standing>,
@@ -136,7 +139,8 @@ impl Typo {
     /// The stage with its built-in tables and the operator's own domains. Takes less than a millisecond.
     pub fn new(config: &Config, is_known: IsKnown) -> Self {
         let mut standings = HashMap::new();
-        let lines = |table: &'static str| table.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+        let lines =
+            |table: &'static str| table.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
         for domain in lines(GENUINE).chain(config.genuine.iter().map(String::as_str)) {
             standings.insert(key(domain), Standing::Genuine);
         }
@@ -159,13 +163,15 @@ impl Typo {
             letters.push(Letters::of(group[0].name().as_bytes()));
             names.push(start..start + group.len());
         }
+        let lanes =
+            |group: &[Letters]| std::array::from_fn(|lane| group.get(lane).copied().unwrap_or(Letters::ALL));
         let name_len = |name: &Name| providers[name.start].name_len;
         Self {
             starts: std::array::from_fn(|len| names.partition_point(|name| name_len(name) < len)),
             words: lines(WORDS).map(key).collect(),
             providers,
             names,
-            letters,
+            letters: letters.chunks(LANES).map(lanes).collect(),
             by_name,
             standings,
             is_known,
@@ -192,28 +198,38 @@ impl Typo {
     }
 
     fn nearest(&self, typed: &Typed, is_trap: bool) -> Option<&Provider> {
-        let Some(whole) = typed.with_suffix(".com") else {
-            return self.by_letters(typed, is_trap).or_else(|| self.by_name(typed));
-        };
-        // Without a dot: `orange`, `yahoocom`, `gmial`.
-        self.by_name(typed).or_else(|| self.by_letters(typed, true)).or_else(|| self.by_letters(&whole, true))
+        let read_as = |text: &Typed, cost| self.by_letters(typed, is_trap, text, cost);
+        if let Some(with_suffix) = typed.with_suffix(".com") {
+            // `orange`, `yahoocom`, `gmial`.
+            return self
+                .by_name(typed)
+                .or_else(|| read_as(typed, 0))
+                .or_else(|| read_as(&with_suffix, slip::NO_SUFFIX));
+        }
+        read_as(typed, 0)
+            .or_else(|| self.by_name(typed))
+            .or_else(|| read_as(&typed.without_repeat()?, slip::TWICE))
     }
 
-    /// The likeliest provider among those whose name has nearly the same letters.
-    fn by_letters(&self, typed: &Typed, is_broken: bool) -> Option<&Provider> {
-        let name = typed.name();
+    /// The likeliest provider among those whose name has nearly the same letters as `text`, which is `typed` after
+    /// a slip of this cost was put right.
+    fn by_letters(&self, typed: &Typed, is_trap: bool, text: &Typed, cost: Decibans) -> Option<&Provider> {
+        let name = text.name();
         let letters = Letters::of(name);
-        let window = self.starts[name.len().saturating_sub(slip::LONGER_MAX)]..self.starts[name.len() + SHORTER_MAX + 1];
-        let mut search = Search { typed, letters: Letters::of(typed.octets()), rival: None, best: None };
-        let candidates = self.names[window.clone()].chunks(LANES).zip(self.letters[window].chunks(LANES));
-        for (names, name_letters) in candidates {
-            // Without a branch, so that the compiler compares several at once; most chunks end here.
-            if !name_letters.iter().fold(false, |any, name| any | name.is_near(letters)) {
+        // Without a dot, the name may have swallowed the suffix: `yahoocom`.
+        let suffix_max = if text.has_dot() { 0 } else { ".com".len() };
+        let shortest = name.len().saturating_sub(RESIZED_MAX + suffix_max);
+        let window = self.starts[shortest] / LANES..self.starts[name.len() + RESIZED_MAX + 1].div_ceil(LANES);
+        let mut search =
+            Search { typed, text, letters: Letters::of(text.octets()), cost, rival: None, best: None };
+        for (group, lanes) in window.clone().zip(&self.letters[window]) {
+            // Without a branch, so that the compiler compares several at once; most groups end here.
+            if !lanes.map(|name| name.is_near(letters)).contains(&true) {
                 continue;
             }
-            for (name, _) in names.iter().zip(name_letters).filter(|(_, name)| name.is_near(letters)) {
-                for provider in &self.providers[name.clone()] {
-                    search.weigh(provider, || self.rival(typed, is_broken));
+            for (lane, _) in lanes.iter().enumerate().filter(|(_, name)| name.is_near(letters)) {
+                for provider in &self.providers[self.names[group * LANES + lane].clone()] {
+                    search.weigh(provider, || self.rival(typed, is_trap));
                 }
             }
         }
@@ -231,9 +247,9 @@ impl Typo {
         (is_meant && provider.share >= BY_NAME_SHARE_MIN).then_some(provider)
     }
 
-    fn rival(&self, typed: &Typed, is_broken: bool) -> Rival {
+    fn rival(&self, typed: &Typed, is_trap: bool) -> Rival {
         let name = typed.name();
-        let is_real = !is_broken && typed.has_real_suffix();
+        let is_real = !is_trap && typed.has_real_suffix();
         let mut unlisted = UNLISTED[name.len().min(UNLISTED.len() - 1)];
         unlisted += match name {
             [_, b'm', b'a', b'i', b'l'] => IS_LETTER_MAIL,
@@ -250,7 +266,10 @@ impl Typo {
 /// A search for the provider that was most likely meant.
 struct Search<'t, 'p> {
     typed: &'t Typed,
+    /// What was typed, after a slip of cost `cost` was put right.
+    text: &'t Typed,
     letters: Letters,
+    cost: Decibans,
     /// Known once a provider comes near.
     rival: Option<Rival>,
     best: Option<(Decibans, &'p Provider)>,
@@ -258,19 +277,22 @@ struct Search<'t, 'p> {
 
 impl<'p> Search<'_, 'p> {
     fn weigh(&mut self, provider: &'p Provider, rival: impl FnOnce() -> Rival) {
-        let [typed_len, meant_len] = [self.typed.len, provider.domain.len()].map(|len| i32::try_from(len).unwrap_or(0));
-        let cost_min = self.letters.cost_min(provider.letters, typed_len - meant_len);
-        let best = self.best.map_or(Decibans::MIN, |(best, _)| best);
-        if provider.share - cost_min <= best.max(UNLISTED_MIN) {
+        let meant = provider.domain.as_bytes();
+        let share = provider.share - self.cost;
+        let cost_min = self.letters.cost_min(provider.letters, self.text.len, meant.len());
+        let best = self.best.map_or(UNLISTED_MIN, |(best, _)| best);
+        if share - cost_min <= best {
             return;
         }
-        let Some(unlisted) = self.rival.get_or_insert_with(rival).against(self.typed, provider) else { return };
-        let cost_max = provider.share - best.max(unlisted + CERTAINTY - 1) - 1;
+        let Some(unlisted) = self.rival.get_or_insert_with(rival).against(self.typed, provider) else {
+            return;
+        };
+        let cost_max = share - best.max(unlisted + CERTAINTY - 1) - 1;
         if cost_min > cost_max {
             return;
         }
-        if let Some(cost) = slip::cost(self.typed.octets(), provider.domain.as_bytes(), cost_max) {
-            self.best = Some((provider.share - cost, provider));
+        if let Some(cost) = slip::cost(self.text.octets(), meant, cost_max) {
+            self.best = Some((share - cost, provider));
         }
     }
 }
@@ -389,6 +411,27 @@ impl Typed {
         Some(whole)
     }
 
+    /// The same without a stretch of three octets or more that stands there twice in a row.
+    fn without_repeat(&self) -> Option<Self> {
+        let octets = self.octets();
+        if octets.len() > REPEATED_MAX {
+            return None;
+        }
+        for len in 3..=self.len / 2 {
+            let mut same = 0;
+            for end in len..self.len {
+                same = if octets[end] == octets[end - len] { same + 1 } else { 0 };
+                if same == len {
+                    let mut once = Self { ..*self };
+                    once.text.copy_within(end + 1.., end + 1 - len);
+                    once.len -= len;
+                    return Some(once);
+                }
+            }
+        }
+        None
+    }
+
     fn octets(&self) -> &[u8] {
         &self.text[..self.len]
     }
@@ -415,13 +458,15 @@ impl Typed {
     /// Whether somebody's own domain stands between the first label and the suffix: `gmail.somebody.example`.
     fn is_subdomain(&self) -> bool {
         let after_name = &self.octets()[self.name().len()..];
-        psl::suffix(self.octets()).is_some_and(|suffix| suffix.is_known() && after_name.len() > suffix.as_bytes().len() + 1)
+        psl::suffix(self.octets())
+            .is_some_and(|suffix| suffix.is_known() && after_name.len() > suffix.as_bytes().len() + 1)
     }
 }
 
 /// What follows a domain in text that was pasted along.
 fn ends_domain(c: char) -> bool {
-    c.is_whitespace() || matches!(c, '/' | '?' | '#' | '&' | ';' | ':' | '>' | '<' | '(' | ')' | '[' | ']' | '"')
+    c.is_whitespace()
+        || matches!(c, '/' | '?' | '#' | '&' | ';' | ':' | '>' | '<' | '(' | ')' | '[' | ']' | '"')
 }
 
 /// The letter that another keyboard layout or alphabet wrote so that it looks alike.

@@ -12,6 +12,7 @@ mod name_server;
 
 use std::{
     net::{IpAddr, SocketAddr},
+    num::NonZeroU8,
     sync::{
         Arc,
         atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
@@ -56,7 +57,7 @@ pub struct Config {
     #[serde(with = "humantime_serde")]
     pub timeout: Duration,
     /// Tries for one question, each at the next server; where there is one, at that one. At least 1.
-    pub attempts: u8,
+    pub attempts: NonZeroU8,
     /// Answers that are kept, of ordinary size (up to 1 KiB); larger ones count for more.
     pub cache_entries: u64,
     /// No answer is kept for less, whatever its TTL says: a batch must not ask twice.
@@ -72,7 +73,7 @@ impl Default for Config {
         Self {
             servers: Vec::new(),
             timeout: Duration::from_secs(2),
-            attempts: 3,
+            attempts: NonZeroU8::MIN.saturating_add(2),
             cache_entries: 100_000,
             ttl_min: Duration::from_secs(30),
             ttl_max: Duration::from_hours(24),
@@ -136,7 +137,7 @@ impl HickoryResolver {
             servers: name_servers(&config.servers)?.into_iter().map(pool).collect(),
             first: AtomicUsize::new(0),
             timeout: config.timeout,
-            attempts: config.attempts.max(1).into(),
+            attempts: config.attempts.get().into(),
             cache: Cache::new(config.cache_entries, ttl),
             in_flight: Semaphore::new(QUERIES_IN_FLIGHT_MAX),
             counters: Counters::default(),

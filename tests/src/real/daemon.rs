@@ -148,7 +148,8 @@ mod tests {
         daemon.wait_until_ready(|| fs::read_to_string(&child).is_ok_and(|pid| pid.ends_with('\n'))).unwrap();
         let pid = fs::read_to_string(&child).unwrap();
         let command_line = Path::new("/proc").join(pid.trim()).join("cmdline");
-        assert!(fs::read(&command_line).unwrap().starts_with(b"sleep"));
+        // The child has its number before it has become the command.
+        assert!(wait_until(READY_WITHIN, || fs::read(&command_line).unwrap().starts_with(b"sleep")));
 
         drop(daemon);
         assert!(!folder.path.exists());

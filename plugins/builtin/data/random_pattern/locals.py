@@ -65,7 +65,8 @@ class People:
         name = r.choice(r.choices(self.countries, self.sizes)[0][0]).split()[0]
         formats = [
             (25, lambda: one + self.number()), (20, lambda: one + r.choice(["", "", ".", "_", "-"]) + two),
-            (15, lambda: one + two + self.number()), (10, lambda: r.choice(PREFIXES) + r.choice(["", ".", "_", "-"]) + one),
+            (15, lambda: one + two + self.number()),
+            (10, lambda: r.choice(PREFIXES) + r.choice(["", ".", "_", "-"]) + one),
             (10, lambda: one + r.choice(["", ".", "_"]) + name), (5, lambda: name + r.choice(["", ".", "_"]) + one),
             (5, lambda: one), (3, lambda: f"x_{one}_x"), (4, lambda: several(r, DIGITS, r.randint(6, 11))),
             (3, lambda: "".join(LEET.get(c, c) if r.random() < 0.35 else c for c in r.choice([one, name]))),

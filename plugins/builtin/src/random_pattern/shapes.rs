@@ -67,10 +67,10 @@ fn longest_echo(text: &[u8], period: usize) -> usize {
 /// How many characters belong to walks of three keys or more, each in one direction. The key at which one walk turns
 /// into another counts for both.
 pub(super) fn walked(text: &[u8]) -> usize {
-    let leads = |from: usize, to: usize| i8::from(NEXT[from] >> to & 1 == 1);
+    let leads = |from: u8, to: u8| i8::from(NEXT[usize::from(from)] >> to & 1 == 1);
     let (mut total, mut length, mut direction, mut before) = (0, 1, 0, NO_KEY);
     for symbol in text {
-        let key = usize::from(KEYS[usize::from(*symbol)]);
+        let key = KEYS[usize::from(*symbol)];
         // Two paths may take the same step in opposite directions: then it is none.
         let step = leads(before, key) - leads(key, before);
         if step != 0 && step == direction {
@@ -101,11 +101,11 @@ const PATHS: [&[u8]; 11] = [
 ];
 
 /// The key of what is neither letter nor digit; no path has it.
-const NO_KEY: usize = 63;
+const NO_KEY: u8 = 63;
 
 /// The key of each byte: 0 to 25 for letters, 26 to 35 for digits.
 const KEYS: [u8; 256] = {
-    let mut keys = [NO_KEY as u8; 256];
+    let mut keys = [NO_KEY; 256];
     let mut key = 0;
     while key < 36 {
         keys[(if key < 26 { b'a' + key } else { b'0' + key - 26 }) as usize] = key;

@@ -2,8 +2,7 @@
 //! cost what they are worth on a QWERTY keyboard, in decibans. It knows nothing of popularity or of which domains
 //! exist.
 //!
-//! Two more edits than usual: a letter that jumps over two others (`gimal`), and a stretch typed twice
-//! (`hotmailmail`, `.com.com`).
+//! Two more edits than usual: a letter that jumps over two others (`gimal`), and an end that is missing (`gmail.c`).
 
 /// Ten times the decimal logarithm of a probability: -10 is one in ten, -20 one in a hundred. Sums are products.
 pub(super) type Decibans = i32;
@@ -11,15 +10,18 @@ pub(super) type Decibans = i32;
 /// Octets of a typed domain that are looked at; longer ones are no slip of a provider's.
 pub(super) const TYPED_MAX: usize = 64;
 
-/// A typed domain may be this much longer than the one that was meant (a stretch typed twice) …
-pub(super) const LONGER_MAX: usize = 4;
-/// … or this much shorter (two letters left out).
-pub(super) const SHORTER_MAX: usize = 2;
+/// A typed domain may be this much longer or shorter than the one that was meant.
+pub(super) const RESIZED_MAX: usize = 2;
 
 /// Somebody slips in one domain of a hundred; every slip also pays [`EACH`], so the first costs 13 + 7.
 const ANY: Decibans = 13;
 /// One slip in five comes with a second one.
 const EACH: Decibans = 7;
+
+/// A stretch typed twice: `hotmailmail`, `.com.com`.
+pub(super) const TWICE: Decibans = EACH + 20;
+/// No suffix: `gmail`.
+pub(super) const NO_SUFFIX: Decibans = EACH + 20;
 
 // What a slip costs beyond that: one among the places and keys where it could have happened.
 const SWAPPED: Decibans = 15;
@@ -36,7 +38,6 @@ const EXTRA_PLURAL: Decibans = 36;
 const MOVED: Decibans = 24;
 /// The end is missing: `gmail.c`.
 const CUT_OFF: Decibans = 17;
-const TWICE: Decibans = 20;
 /// Writers look at the first letter.
 const FIRST_LETTER: Decibans = 4;
 
@@ -49,6 +50,9 @@ const ALIKE: [(u8, u8); 7] =
 pub(super) struct Letters(u32);
 
 impl Letters {
+    /// More than any domain has, and so near to none.
+    pub(super) const ALL: Self = Self(u32::MAX);
+
     /// One bit per letter; digits share one.
     pub(super) fn of(domain: &[u8]) -> Self {
         Self(domain.iter().fold(0, |set, &byte| {
@@ -66,15 +70,16 @@ impl Letters {
         (all_but_two(self.0 & !other.0) | all_but_two(other.0 & !self.0)) == 0
     }
 
-    /// What it costs at least to type a domain of these letters for one of those, `longer_by` octets shorter.
-    pub(super) fn cost_min(self, meant: Self, longer_by: i32) -> Decibans {
+    /// What it costs at least to type a domain of these letters and this length for one of those.
+    pub(super) fn cost_min(self, meant: Self, len: usize, meant_len: usize) -> Decibans {
+        // Both are far below 2^31, see TYPED_MAX.
+        let longer_by = (len as i32).wrapping_sub(meant_len as i32);
         let extra = (self.0 & !meant.0).count_ones().cast_signed();
         let missing = (meant.0 & !self.0).count_ones().cast_signed();
         let replaced = (extra - longer_by.max(0)).max(missing + longer_by.min(0)).max(0);
         let resized = match longer_by {
             0 => 0,
-            1 => EACH + DOUBLED,
-            2.. => EACH + TWICE,
+            1.. => longer_by * (EACH + DOUBLED),
             -1 => EACH + LEFT_OUT_DOUBLE,
             _ => EACH + CUT_OFF,
         };
@@ -107,7 +112,9 @@ pub(super) fn cost(typed: &[u8], meant: &[u8], cost_max: Decibans) -> Option<Dec
 }
 
 /// Rows kept of the distance matrix: the current one and as many as the longest edit reaches back.
-const ROWS: usize = LONGER_MAX + 1;
+const ROWS: usize = 4;
+/// Cells kept on each side of the diagonal: no affordable slips lead further away.
+const BAND: usize = RESIZED_MAX + 1;
 
 /// More than any slip costs, for cells too far from the diagonal to matter.
 const FAR: Decibans = 1000;
@@ -122,14 +129,10 @@ struct Grid<'a> {
 impl Grid<'_> {
     /// Fills row `i` and returns its smallest cost.
     fn fill_row(&mut self, i: usize) -> Decibans {
-        let twice = repeated_len(&self.typed[..i]);
         let mut cheapest = FAR;
         self.rows[i % ROWS][..=self.meant.len()].fill(FAR);
-        for j in i.saturating_sub(LONGER_MAX)..=self.meant.len().min(i + LONGER_MAX) {
-            let mut cost = self.cell(i, j);
-            if let Some(len) = twice {
-                cost = cost.min(self.at(i - len, j) + EACH + TWICE);
-            }
+        for j in i.saturating_sub(BAND)..=self.meant.len().min(i + BAND) {
+            let cost = self.cell(i, j);
             self.rows[i % ROWS][j] = cost;
             cheapest = cheapest.min(cost);
         }
@@ -139,7 +142,7 @@ impl Grid<'_> {
     /// The cost of all that was typed, perhaps with the end cut off.
     fn cost(&self) -> Decibans {
         let (i, j) = (self.typed.len(), self.meant.len());
-        let cut_off = (j.saturating_sub(SHORTER_MAX)..j).map(|j| self.at(i, j) + EACH + CUT_OFF);
+        let cut_off = (j.saturating_sub(RESIZED_MAX)..j).map(|j| self.at(i, j) + EACH + CUT_OFF);
         cut_off.fold(self.at(i, j), Decibans::min)
     }
 
@@ -180,15 +183,6 @@ impl Grid<'_> {
             _ => self.at(i - 1, 0) + EACH + insertion(&self.typed[..i], self.meant, 0),
         }
     }
-}
-
-/// Length of the stretch at the end of `typed` that repeats what stands before it (3 or 4: shorter ones are as cheap
-/// letter by letter).
-fn repeated_len(typed: &[u8]) -> Option<usize> {
-    (3..=LONGER_MAX).find(|&len| {
-        let rest = &typed[..typed.len().saturating_sub(len)];
-        !rest.is_empty() && rest.len() >= len && typed.ends_with(&rest[rest.len() - len..])
-    })
 }
 
 fn first(index: usize) -> Decibans {
@@ -247,7 +241,8 @@ fn is_near(one: u8, other: u8) -> bool {
 /// For each ASCII character the set of those near it.
 const NEAR: [u128; 128] = {
     // In quarters of a key's width, since the rows of a keyboard are staggered.
-    let rows: [(&[u8], i32); 4] = [(b"1234567890-", 0), (b"qwertyuiop", 2), (b"asdfghjkl", 3), (b"zxcvbnm,.", 5)];
+    let rows: [(&[u8], i32); 4] =
+        [(b"1234567890-", 0), (b"qwertyuiop", 2), (b"asdfghjkl", 3), (b"zxcvbnm,.", 5)];
     let mut near = [0; 128];
     let mut row = 0;
     while row < rows.len() {

@@ -21,7 +21,7 @@ fn config(servers: &[&NameServer]) -> Config {
     Config {
         servers: servers.iter().map(|server| server.address.to_string()).collect(),
         timeout: PATIENCE,
-        attempts: 2,
+        attempts: std::num::NonZeroU8::MIN.saturating_add(1),
         ..Config::default()
     }
 }
