@@ -219,7 +219,7 @@ pub struct RandomPattern {
     pub entropy: f64,
     /// Whether `confidence` reaches the threshold that at most 1 % of real names reach.
     pub is_random: bool,
-    /// The signals past their threshold, greatest weight times excess first.
+    /// The signals past their threshold, greatest weight first.
     pub signals: Vec<Signal>,
 }
 
@@ -250,6 +250,13 @@ pub enum SignalName {
     HexLike,
     UuidLike,
     RepeatedNgram,
+}
+
+impl Signal {
+    /// How much the sign adds: its weight times what it is past its threshold.
+    pub fn contribution(&self) -> f64 {
+        self.weight * (self.value - self.threshold)
+    }
 }
 
 impl SignalName {

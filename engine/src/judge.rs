@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     AliasType, CatchAll, CatchAllSource, Category, Confidence, Fault, FaultCause, Finding, Flags,
     HistoryFact, MailRoute, MailboxState, ProbeFailure, RandomPattern, Reading, Reason, ReplyClass,
-    RiskSource, RoleType, Strength, SyntaxError, Tier, confidence::Evidence,
+    RiskSource, RoleType, Signal, Strength, SyntaxError, Tier, confidence::Evidence,
 };
 
 /// What an operator may choose about judging.
@@ -295,7 +295,8 @@ impl<'a> Seen<'a> {
         if let Some(random) = self.random.filter(|random| random.is_random) {
             let is_open = matches!(state, CatchAll | Unchecked) || policy.random == RandomPolicy::Always;
             if is_open {
-                let reason = random.signals.first().map(|signal| Reason::Signal(signal.signal));
+                let by_contribution = |a: &&Signal, b: &&Signal| a.contribution().total_cmp(&b.contribution());
+                let reason = random.signals.iter().max_by(by_contribution).map(|s| Reason::Signal(s.signal));
                 return (Category::RandomPattern, reason, Confidence::from_probability(random.confidence));
             }
         }

@@ -33,6 +33,8 @@ pub enum OnFault {
 /// What one slot cost one batch: the source of its metrics and of `--explain`.
 #[derive(Debug, Clone)]
 pub struct SlotReport {
+    /// The slot's place in the pipeline, from 0.
+    pub position: usize,
     /// Name of the stage.
     pub stage: Arc<str>,
     /// Time from the first to the last subject.
@@ -158,6 +160,7 @@ impl Pipeline {
                 failure.unwrap_or((FaultCause::Unsettled, "the stage settled nothing".into()));
             let faults = batch.fail_open(cause, &message, slot.on_fault == OnFault::Stop);
             reports.push(SlotReport {
+                position,
                 stage: slot.name.clone(),
                 elapsed: began.elapsed(),
                 entered,

@@ -7,8 +7,8 @@ use crate::{Address, EgressId, Finding, MailRoute, Recorded};
 /// One input on its way through a pipeline.
 #[derive(Debug, Clone)]
 pub struct Subject {
-    input: Box<str>,
-    address: Option<Address>,
+    pub(crate) input: Box<str>,
+    pub(crate) address: Option<Address>,
     pub(crate) findings: Vec<Recorded>,
     /// Slot in which the subject was last settled.
     pub(crate) settled: Option<usize>,
@@ -80,11 +80,6 @@ impl Subject {
     /// Records a fact that the caller knows before any stage runs: a duplicate row, a remembered bounce.
     pub fn note(&mut self, source: &Arc<str>, finding: Finding) {
         self.findings.push(Recorded { stage: source.clone(), finding });
-    }
-
-    /// Input, address and findings, for the verdict.
-    pub(crate) fn into_parts(self) -> (Box<str>, Option<Address>, Vec<Recorded>) {
-        (self.input, self.address, self.findings)
     }
 
     pub(crate) fn resolve(&mut self, address: Address) {

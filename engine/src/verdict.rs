@@ -35,6 +35,8 @@ pub struct Verdict {
     pub judgement: Judgement,
     /// What it rests on.
     pub evidence: Evidence,
+    /// Position of the last slot that settled the subject.
+    pub last_slot: Option<usize>,
 }
 
 /// Everything the judge saw. Serialised, it is what a verdict can be judged by again.
@@ -51,9 +53,9 @@ pub struct Evidence {
 impl Verdict {
     /// Judges a subject by what was found of it.
     pub fn of(subject: Subject, policy: Policy) -> Self {
-        let (input, address, findings) = subject.into_parts();
+        let Subject { input, address, findings, settled, .. } = subject;
         let evidence = Evidence { judge: JUDGE_VERSION, policy, findings };
-        Self { input, address, judgement: evidence.judge_again(), evidence }
+        Self { input, address, judgement: evidence.judge_again(), evidence, last_slot: settled }
     }
 }
 

@@ -3,42 +3,39 @@
 use std::io::{self, Write};
 
 use mailsonde_engine::{
-    AliasType, CatchAll, CatchAllSource, DialogueStage, DomainTrust, Finding, HistoryFact, MailRoute,
-    ProbeFailure, RandomPattern, Reading, SlotReport, Strength, Tier, Verdict,
+    AliasType, CatchAll, CatchAllSource, DialogueStage, DomainTrust, FaultCause, Finding, HistoryFact,
+    LookupFailure, MailRoute, ProbeFailure, RandomPattern, Reading, Recorded, ReplyClass, RiskSource, SlotReport,
+    Strength, Tier, Verdict,
 };
 
-use super::human::{FAINT, escaped};
+use super::{
+    human::{FAINT, escaped},
+    meaning::meaning,
+};
 
-/// Writes one line for each slot that ran, with what it found, and what the judge rested on.
+/// Columns before a finding: stage and time.
+const INDENT: usize = 32;
+
+/// Writes one line for each stage that found something, then the others in one, then what the verdict means.
 pub(super) fn write_trace(out: &mut impl Write, verdict: &Verdict, reports: &[SlotReport]) -> io::Result<()> {
-    for report in reports {
-        let of_slot = |recorded: &&mailsonde_engine::Recorded| recorded.stage == report.stage;
-        let mut found =
-            verdict.evidence.findings.iter().filter(of_slot).map(|r| phrase(&r.finding)).peekable();
-        let elapsed = format!("{:.1} ms", report.elapsed.as_secs_f64() * 1000.0);
-        write!(out, "    {FAINT}{:<16}{elapsed:>10}{FAINT:#}  ", report.stage)?;
-        if found.peek().is_none() {
-            let nothing =
-                if is_first_and_fine(report, verdict) { "a valid address" } else { "nothing to report" };
-            writeln!(out, "{FAINT}{nothing}{FAINT:#}")?;
+    let mut silent: Vec<&str> = Vec::new();
+    for report in reports.iter().filter(|report| Some(report.position) <= verdict.last_slot) {
+        let of_stage = |recorded: &&Recorded| recorded.stage == report.stage;
+        let found: Vec<_> = verdict.evidence.findings.iter().filter(of_stage).map(|r| phrase(&r.finding)).collect();
+        if found.is_empty() {
+            silent.push(&report.stage);
             continue;
         }
-        let indent = " ".repeat(32);
-        writeln!(out, "{}", found.collect::<Vec<_>>().join(&format!("\n{indent}")))?;
+        let elapsed = format!("{:.1} ms", report.elapsed.as_secs_f64() * 1000.0);
+        let found = found.join("\n").replace('\n', &format!("\n{}", " ".repeat(INDENT)));
+        writeln!(out, "    {FAINT}{:<16}{elapsed:>10}{FAINT:#}  {found}", report.stage)?;
     }
-    let policy = verdict.evidence.policy;
-    writeln!(
-        out,
-        "    {FAINT}judge v{}: role = {:?}, random = {:?}; {}{FAINT:#}",
-        verdict.evidence.judge,
-        policy.role,
-        policy.random,
-        super::human::words(verdict),
-    )
-}
-
-fn is_first_and_fine(report: &SlotReport, verdict: &Verdict) -> bool {
-    &*report.stage == "syntax" && verdict.address.is_some()
+    if !silent.is_empty() {
+        writeln!(out, "    {FAINT}{:<26}  {}{FAINT:#}", "nothing found by", silent.join(", "))?;
+    }
+    let score = verdict.judgement.confidence.as_f64();
+    let meaning = meaning(&verdict.judgement);
+    writeln!(out, "    {:<26}  {meaning}", format!("{} {score:.2}", verdict.judgement.category.word()))
 }
 
 /// A finding as a sentence without its full stop.
@@ -52,7 +49,7 @@ fn phrase(finding: &Finding) -> String {
             "on the broad list of disposable domains, which has errors".into()
         }
         Finding::FreeProvider => "a free mail provider".into(),
-        Finding::Role(role) => format!("a role address ({role:?})").to_lowercase(),
+        Finding::Role(role) => format!("a role address ({})", format!("{role:?}").to_lowercase()),
         Finding::Alias(alias) => match alias {
             AliasType::PlusTag => "a tagged variant of another address".into(),
             AliasType::DotVariant => "a dotted variant of another address".into(),
@@ -72,17 +69,19 @@ fn phrase(finding: &Finding) -> String {
             format!("refused for good {age_days} days ago")
         }
         Finding::History(HistoryFact::Confirmed) => "proven earlier by other means".into(),
-        Finding::RiskList(source) => format!("on an imported risk list ({source:?})"),
+        Finding::RiskList(RiskSource::SpamTrap) => "on your list of spam traps".into(),
+        Finding::RiskList(RiskSource::ComplaintSource) => "on your list of people who complained".into(),
         Finding::DuplicateOf(row) => format!("the same mailbox as row {row}"),
-        Finding::Fault(fault) => format!("fault ({:?}): {}", fault.cause, fault.message),
+        Finding::Fault(fault) => format!("{}: {}", fault_phrase(fault.cause), fault.message),
         other => other.key().to_owned(),
     }
 }
 
 fn random_phrase(random: &RandomPattern) -> String {
     let signals: Vec<_> = random.signals.iter().map(|signal| signal.signal.word()).collect();
-    let verdict = if random.is_random { "looks random" } else { "a little unusual" };
-    format!("{verdict} (P = {:.2}) {}", random.confidence, signals.join(", "))
+    let verdict = if random.is_random { "looks random" } else { "looks like a name" };
+    let by = if signals.is_empty() { "" } else { ": " };
+    format!("{verdict} (P(random) = {:.4}){by}{}", random.confidence, signals.join(", "))
 }
 
 fn route_phrase(route: &MailRoute) -> String {
@@ -100,13 +99,31 @@ fn route_phrase(route: &MailRoute) -> String {
         MailRoute::NullMx => "null MX: the domain accepts no mail".into(),
         MailRoute::NoMail => "neither MX nor address: no mail host".into(),
         MailRoute::NoDomain => "no such domain (NXDOMAIN)".into(),
-        MailRoute::Unanswered { failure } => format!("DNS gave no answer ({failure:?}): nothing is known"),
+        MailRoute::Unanswered { failure } => format!("no answer ({}): nothing is known", lookup_phrase(*failure)),
+    }
+}
+
+fn lookup_phrase(failure: LookupFailure) -> &'static str {
+    match failure {
+        LookupFailure::ServerFailure => "SERVFAIL",
+        LookupFailure::Refused => "REFUSED",
+        LookupFailure::Timeout => "time-out",
+        LookupFailure::Unreachable => "no usable name server",
+    }
+}
+
+fn fault_phrase(cause: FaultCause) -> &'static str {
+    match cause {
+        FaultCause::Deadline | FaultCause::RequestDeadline => "out of time",
+        FaultCause::Canceled => "canceled",
+        FaultCause::Error | FaultCause::Panic | FaultCause::Unsettled => "a fault of ours",
     }
 }
 
 fn trust_phrase(trust: &DomainTrust) -> String {
     let reasons: Vec<&str> = trust.reasons.iter().map(|reason| &**reason).collect();
-    format!("score {:.2}: {}", trust.score, reasons.join(", "))
+    let reasons = if reasons.is_empty() { "nothing for or against it".to_owned() } else { reasons.join(", ") };
+    format!("score {:.2}: {reasons}", trust.score)
 }
 
 fn reply_phrase(reading: &Reading) -> String {
@@ -124,16 +141,36 @@ fn reply_phrase(reading: &Reading) -> String {
         Strength::Text => "its text",
         Strength::Bare => "three digits alone",
     };
+    let text = reading.text.strip_prefix(enhanced.trim_start()).unwrap_or(&reading.text).trim_start();
     let agreed = if reading.agreed { ", and again when asked twice" } else { "" };
     format!(
-        "{stage} {}{enhanced} \"{}\" from {}{agreed}\n{}{FAINT}read as {:?} by {rests_on}, rule {}{FAINT:#}",
+        "{stage} {}{enhanced} \"{}\" from {}{agreed}\n{FAINT}read as \"{}\" by {rests_on} (rule {}){FAINT:#}",
         reading.code,
-        escaped(&reading.text),
+        escaped(text),
         reading.host,
-        " ".repeat(32),
-        reading.class,
+        class_phrase(reading.class),
         reading.rule,
     )
+}
+
+fn class_phrase(class: ReplyClass) -> &'static str {
+    match class {
+        ReplyClass::Accepted => "accepted",
+        ReplyClass::NoSuchMailbox => "no such mailbox",
+        ReplyClass::NoSuchDomain => "no such domain",
+        ReplyClass::Disabled => "the mailbox is disabled",
+        ReplyClass::Full => "the mailbox is full",
+        ReplyClass::NotAcceptingMail => "the domain accepts no mail",
+        ReplyClass::NonAsciiUnsupported => "no non-ASCII addresses",
+        ReplyClass::Greylisted => "come back later",
+        ReplyClass::Rate => "too many, too fast",
+        ReplyClass::Policy => "a rule about us or our message",
+        ReplyClass::Blocked => "we are blocked",
+        ReplyClass::TlsRequired => "TLS first",
+        ReplyClass::Temporary => "the server has trouble of its own",
+        ReplyClass::ProtocolError => "not SMTP",
+        ReplyClass::Unclear => "a refusal without a cause",
+    }
 }
 
 fn catch_all_phrase(catch_all: CatchAll) -> String {

@@ -6,6 +6,7 @@ mod data;
 mod explain;
 mod human;
 mod input;
+mod meaning;
 mod output;
 mod verify;
 

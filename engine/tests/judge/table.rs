@@ -1,9 +1,9 @@
 //! The contract's decision list, words and scores, row by row.
 
 use mailsonde_engine::{
-    AliasType, CatchAllSource, DialogueStage, FaultCause, Finding, HistoryFact, MailRoute, MailboxState,
-    Policy, ProbeFailure, RandomPolicy, Reason, ReplyClass, RiskSource, RolePolicy, RoleType, Strength,
-    SyntaxReason, Tier, judge,
+    AliasType, CatchAllSource, DialogueStage, FaultCause, Finding, HistoryFact, MailRoute, MailboxState, Policy,
+    ProbeFailure, RandomPattern, RandomPolicy, Reason, ReplyClass, RiskSource, RolePolicy, RoleType, Signal,
+    SignalName, Strength, SyntaxReason, Tier, judge,
 };
 
 use super::cases::{
@@ -244,6 +244,15 @@ fn the_operator_chooses_about_roles_and_random_names() {
     let random = with(proven(), [random_local_part()]);
     let always = Policy { random: RandomPolicy::Always, ..Policy::default() };
     assert_eq!(judge(&random, always).category.word(), "random_pattern");
+}
+
+#[test]
+fn the_reason_for_random_is_the_signal_that_adds_most() {
+    let signal = |signal, value, weight| Signal { signal, value, threshold: 1.0, weight };
+    let signals = vec![signal(SignalName::HexLike, 1.5, 4.0), signal(SignalName::NoVowels, 9.0, 1.0)];
+    let found = RandomPattern { confidence: 0.9, entropy: 3.0, is_random: true, signals };
+    let judged = judge(&[Finding::RandomPattern(found)], Policy::default());
+    assert_eq!(judged.reason, Some(Reason::Signal(SignalName::NoVowels)));
 }
 
 #[test]

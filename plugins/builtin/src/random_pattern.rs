@@ -54,8 +54,11 @@ impl Check for RandomPatternStage {
     }
 
     fn check(&self, subject: &Subject, outcome: &mut Outcome) {
-        if let Some(address) = subject.address() {
-            outcome.found(Finding::RandomPattern(analyse(address.local())));
+        let Some(address) = subject.address() else { return };
+        let pattern = analyse(address.local());
+        // An ordinary name is no finding.
+        if pattern.confidence > 0.0 || !pattern.signals.is_empty() {
+            outcome.found(Finding::RandomPattern(pattern));
         }
     }
 }

@@ -1,29 +1,35 @@
 //! The stage `typo`: which mail domain the writer meant, when the one that stands there looks like a slip.
 //!
 //! It weighs two stories about the domain as typed. Either somebody meant a popular provider and slipped: the
-//! provider's share of all addresses times the likelihood of that slip ([`slip`]). Or the domain is a genuine one
-//! that we have never heard of, which is likelier the shorter its name is: every three-letter `.com` belongs to
-//! somebody. A domain is suggested only where the first story is ten times the second. So `gmaul.com` is taken for
-//! Gmail, and `hp.com` for itself.
+//! provider's share of all addresses times the likelihood of that slip ([`slip`]). Or the domain is a genuine one that
+//! we have never heard of, which is likelier the shorter its name is: every three-letter `.com` belongs to somebody
+//! ([`odds`]). A domain is suggested only where the first story is clearly the better one. So `outlokc.com` is taken
+//! for Outlook, and `hp.com` for itself.
 //!
-//! It never corrects the local part, never asks DNS, and never decides: the judge drops the suggestion when DNS
-//! shows that the domain takes mail and it is no known trap. A trap is a look-alike domain that somebody registered
-//! to collect mistyped mail.
+//! It never corrects the local part, never asks DNS, and never decides: the judge drops the suggestion when DNS shows
+//! that the domain takes mail and it is no known trap. A trap is a look-alike domain that somebody registered to
+//! collect mistyped mail.
+
+mod odds;
+mod providers;
+mod slip;
+mod typed;
 
 use std::{
     collections::{HashMap, HashSet},
-    ops::Range,
     sync::Arc,
 };
 
-use mailsonde_engine::{Check, Facts, Finding, Outcome, Subject};
-use serde::{Deserialize, Serialize};
+use mailsonde_engine::{Address, Check, Facts, Finding, Outcome, Subject};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
-mod slip;
+use crate::lists::{Names, normalise};
+use odds::{Rival, Search};
+use providers::{Kind, Provider, Providers};
+use slip::{Decibans, TYPED_MAX};
+use typed::Typed;
 
-use slip::{Decibans, Letters, RESIZED_MAX, TYPED_MAX};
-
-/// Popular domains, their share of all addresses, and whether the name is theirs under every suffix.
+/// Popular domains, their share of all addresses, and what kind of name each has.
 const POPULAR: &str = include_str!("../data/typo/popular.tsv");
 /// Genuine domains that look like a slip of a popular one.
 const GENUINE: &str = include_str!("../data/typo/genuine.tsv");
@@ -32,104 +38,54 @@ const TRAPS: &str = include_str!("../data/typo/traps.tsv");
 /// Ordinary words and names one slip away from a popular name.
 const WORDS: &str = include_str!("../data/typo/words.tsv");
 
-/// How much likelier a slip must be than a genuine domain: twice.
-const CERTAINTY: Decibans = 3;
-
-/// Likelihood, by the length of its name, that an address is at one particular genuine domain that no table holds.
-const UNLISTED: [Decibans; 9] = [-50, -50, -50, -50, -62, -78, -86, -91, -93];
-
-/// An ordinary word is somebody's domain far more often than a random string of its length.
-const IS_WORD: Decibans = 30;
-
-/// Words have other words and their compounds near them: `charter` has `charger`.
-const NEAR_WORD: Decibans = 12;
-
-/// Webmail of all kinds is called this-or-that-mail …
-const IS_MAIL: Decibans = 8;
-/// … and most of all one-letter-mail.
-const IS_LETTER_MAIL: Decibans = 22;
-
-/// The likelihood that a provider's own name under another suffix is a genuine mail domain.
-const OWN_ELSEWHERE: Decibans = -90;
-/// The same for a coined name that other companies or countries have too.
-const COINED_ELSEWHERE: Decibans = -68;
-
-/// A domain under a suffix that does not exist is a slip of *something*; the same slip then counts in both stories.
-const NO_SUCH_SUFFIX: Decibans = -40;
+/// Share given to the operator's own domains: one address in twenty.
+const OPERATOR_PER_MILLION: u32 = 50_000;
 
 /// A name alone is evidence enough for a provider of one address in a thousand.
 const BY_NAME_SHARE_MIN: Decibans = -30;
 
-/// What no rival is below.
-const UNLISTED_MIN: Decibans = UNLISTED[UNLISTED.len() - 1] + NO_SUCH_SUFFIX;
-
-/// Longer domains are not searched for a stretch typed twice: a popular one twice over is this long.
-const REPEATED_MAX: usize = 24;
-
-/// Names compared at once.
-const LANES: usize = 8;
-
-/// Share given to the operator's own domains: one address in twenty.
-const OPERATOR_PER_MILLION: u32 = 50_000;
+/// Hosts in many an office: without a dot they mean no provider.
+const OFFICE_HOSTS: [&[u8]; 9] =
+    [b"email", b"home", b"inbox", b"mail", b"mailbox", b"online", b"planet", b"post", b"web"];
 
 /// Configuration of the stage.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Further domains that many of your addresses have, your own for instance; slips of them are found too.
+    #[serde(deserialize_with = "domains")]
     pub domains: Vec<String>,
     /// Domains for which nothing is ever suggested.
+    #[serde(deserialize_with = "domains")]
     pub genuine: Vec<String>,
+}
+
+/// Domains as operators write them, in normal form.
+fn domains<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
+    let names = Vec::<String>::deserialize(from)?;
+    let normal = |name: &String| match normalise(name, Names::Domains) {
+        Ok(domain) if domain.len() <= TYPED_MAX => Ok(domain.into_owned()),
+        Ok(_) => Err(D::Error::custom(format!("`{name}`: longer than {TYPED_MAX} octets"))),
+        Err(reason) => Err(D::Error::custom(format!("`{name}`: {reason}"))),
+    };
+    names.iter().map(normal).collect()
 }
 
 /// Tells whether a domain (lower case) is known to be genuine, by a list of free providers for instance.
 pub type IsKnown = Arc<dyn Fn(&str) -> bool + Send + Sync>;
 
-/// The stage: the tables, indexed.
+/// The stage: its tables, indexed.
 pub struct Typo {
-    /// By name; of one name, the most popular first.
-    providers: Vec<Provider>,
-    /// The distinct names, by length: the candidates for a name are neighbours.
-    names: Vec<Name>,
-    /// The letters of the names, apart from the rest: they are all that most comparisons need.
-    letters: Vec<[Letters; LANES]>,
-    /// `starts[n]` is the first name of at least `n` octets.
-    starts: [usize; TYPED_MAX + RESIZED_MAX + 2],
-    /// Index in `names`.
-    by_name: HashMap<Box<[u8]>, usize>,
+    providers: Providers,
     standings: HashMap<Box<[u8]>, Standing>,
     words: HashSet<Box<[u8]>>,
     is_known: IsKnown,
 }
 
-/// The providers of one name: their index range.
-type Name = Range<usize>;
-
-/// A domain that many addresses have.
-struct Provider {
-    domain: Box<str>,
-    /// Octets before the first dot.
-    name_len: usize,
-    letters: Letters,
-    /// Likelihood that a random address is at this domain.
-    share: Decibans,
-    kind: Kind,
-}
-
-/// What kind of name a provider has.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    /// Coined, and nobody else's under any suffix.
-    Own,
-    /// Coined, but other companies or countries have it too.
-    Coined,
-    /// An ordinary word, name or abbreviation.
-    Ordinary,
-}
-
 /// What the tables say of a domain.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Standing {
+    /// Index of the provider.
     Popular(usize),
     Genuine,
     Trap,
@@ -138,42 +94,24 @@ enum Standing {
 impl Typo {
     /// The stage with its built-in tables and the operator's own domains. Takes less than a millisecond.
     pub fn new(config: &Config, is_known: IsKnown) -> Self {
-        let mut standings = HashMap::new();
-        let lines =
-            |table: &'static str| table.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
-        for domain in lines(GENUINE).chain(config.genuine.iter().map(String::as_str)) {
-            standings.insert(key(domain), Standing::Genuine);
-        }
-        for domain in lines(TRAPS) {
-            standings.insert(key(domain), Standing::Trap);
-        }
-        let own = config.domains.iter().filter(|domain| (1..TYPED_MAX).contains(&domain.len()));
-        let mut providers: Vec<_> = lines(POPULAR).filter_map(Provider::parse).collect();
-        providers.extend(own.map(|domain| Provider::new(domain, OPERATOR_PER_MILLION, Kind::Own)));
-        providers.sort_by(|a, b| a.sort_key().cmp(&b.sort_key()));
+        let own = config.domains.iter().filter(|domain| domain.len() <= TYPED_MAX);
+        let own = own.map(|domain| Provider::new(domain, OPERATOR_PER_MILLION, Kind::Own));
+        let providers = Providers::new(lines(POPULAR).filter_map(Provider::parse).chain(own).collect());
 
+        let mut standings = HashMap::new();
+        let mut know = |domain: &str, standing| {
+            standings.insert(domain.to_ascii_lowercase().into_bytes().into(), standing);
+        };
+        lines(GENUINE).for_each(|domain| know(domain, Standing::Genuine));
+        lines(TRAPS).for_each(|domain| know(domain, Standing::Trap));
+        config.genuine.iter().for_each(|domain| know(domain, Standing::Genuine));
         for (index, provider) in providers.iter().enumerate() {
-            standings.insert(key(&provider.domain), Standing::Popular(index));
+            know(&provider.domain, Standing::Popular(index));
         }
-        let (mut names, mut letters) = (Vec::new(), Vec::new());
-        let mut by_name = HashMap::new();
-        for group in providers.chunk_by(|a, b| a.name() == b.name()) {
-            let start = names.last().map_or(0, |name: &Name| name.end);
-            by_name.insert(key(group[0].name()), names.len());
-            letters.push(Letters::of(group[0].name().as_bytes()));
-            names.push(start..start + group.len());
-        }
-        let lanes =
-            |group: &[Letters]| std::array::from_fn(|lane| group.get(lane).copied().unwrap_or(Letters::ALL));
-        let name_len = |name: &Name| providers[name.start].name_len;
         Self {
-            starts: std::array::from_fn(|len| names.partition_point(|name| name_len(name) < len)),
-            words: lines(WORDS).map(key).collect(),
             providers,
-            names,
-            letters: letters.chunks(LANES).map(lanes).collect(),
-            by_name,
             standings,
+            words: lines(WORDS).map(|word| word.as_bytes().into()).collect(),
             is_known,
         }
     }
@@ -182,14 +120,13 @@ impl Typo {
     /// is fine as it stands, or nothing is certain enough.
     pub fn suggest(&self, raw_domain: &str) -> Option<&str> {
         let typed = Typed::read(raw_domain)?;
-        let standing = self.standings.get(typed.octets()).copied();
-        let best = match standing {
-            Some(Standing::Popular(index)) if typed.is_mended => &self.providers[index],
-            Some(Standing::Popular(_) | Standing::Genuine) => return None,
+        let meant = match self.standings.get(typed.octets()) {
+            Some(&Standing::Popular(index)) => typed.is_mended().then(|| self.providers.get(index))?,
+            Some(Standing::Genuine) => return None,
             Some(Standing::Trap) => self.nearest(&typed, true)?,
             None => self.nearest(&typed, false).filter(|_| !(self.is_known)(typed.as_str()))?,
         };
-        Some(&best.domain)
+        Some(&meant.domain)
     }
 
     /// Whether `domain` (lower case) is a registered look-alike that collects mistyped mail.
@@ -198,292 +135,49 @@ impl Typo {
     }
 
     fn nearest(&self, typed: &Typed, is_trap: bool) -> Option<&Provider> {
-        let read_as = |text: &Typed, cost| self.by_letters(typed, is_trap, text, cost);
-        if let Some(with_suffix) = typed.with_suffix(".com") {
-            // `orange`, `yahoocom`, `gmial`.
+        let read_as = |text: &Typed, cost| self.likeliest(typed, is_trap, text, cost);
+        if !typed.has_dot() {
+            if OFFICE_HOSTS.contains(&typed.octets()) {
+                return None;
+            }
+            // `orange`, `yahoocom`, `orangefr`, `hotmailcouk`, `hotmial`.
             return self
                 .by_name(typed)
-                .or_else(|| read_as(typed, 0))
-                .or_else(|| read_as(&with_suffix, slip::NO_SUFFIX));
+                .or_else(|| {
+                    [3, 2, 4].into_iter().find_map(|len| read_as(&typed.with_dot(len)?, slip::NO_DOT))
+                })
+                .or_else(|| read_as(&typed.with_suffix(".com")?, slip::NO_SUFFIX));
         }
         read_as(typed, 0)
             .or_else(|| self.by_name(typed))
             .or_else(|| read_as(&typed.without_repeat()?, slip::TWICE))
     }
 
-    /// The likeliest provider among those whose name has nearly the same letters as `text`, which is `typed` after
-    /// a slip of this cost was put right.
-    fn by_letters(&self, typed: &Typed, is_trap: bool, text: &Typed, cost: Decibans) -> Option<&Provider> {
-        let name = text.name();
-        let letters = Letters::of(name);
-        // Without a dot, the name may have swallowed the suffix: `yahoocom`.
-        let suffix_max = if text.has_dot() { 0 } else { ".com".len() };
-        let shortest = name.len().saturating_sub(RESIZED_MAX + suffix_max);
-        let window = self.starts[shortest] / LANES..self.starts[name.len() + RESIZED_MAX + 1].div_ceil(LANES);
-        let mut search =
-            Search { typed, text, letters: Letters::of(text.octets()), cost, rival: None, best: None };
-        for (group, lanes) in window.clone().zip(&self.letters[window]) {
-            // Without a branch, so that the compiler compares several at once; most groups end here.
-            if !lanes.map(|name| name.is_near(letters)).contains(&true) {
-                continue;
-            }
-            for (lane, _) in lanes.iter().enumerate().filter(|(_, name)| name.is_near(letters)) {
-                for provider in &self.providers[self.names[group * LANES + lane].clone()] {
-                    search.weigh(provider, || self.rival(typed, is_trap));
-                }
-            }
-        }
-        search.best.map(|(_, provider)| provider)
+    /// The provider that was most likely meant by `text`, which is `typed` after a slip of this cost was put right.
+    fn likeliest(&self, typed: &Typed, is_trap: bool, text: &Typed, cost: Decibans) -> Option<&Provider> {
+        let rival = || {
+            let is_real = !is_trap && typed.has_real_suffix();
+            Rival::new(typed.name(), is_real, self.words.contains(typed.name()))
+        };
+        let mut search = Search::new(text, cost, rival);
+        self.providers.for_each_near(text.name(), |provider| search.weigh(provider));
+        search.best()
     }
 
     /// The provider whose name it is, without a suffix or under one that is not the provider's.
     fn by_name(&self, typed: &Typed) -> Option<&Provider> {
-        let provider = &self.providers[self.names[*self.by_name.get(typed.name())?].start];
+        let provider = self.providers.of_name(typed.name())?;
         let is_meant = match provider.kind {
             Kind::Own => !typed.is_subdomain(),
-            // `orange` without a dot; but `mail` and `home` are hosts in many an office.
-            Kind::Coined | Kind::Ordinary => !typed.has_dot() && !self.words.contains(typed.name()),
+            Kind::Coined | Kind::Ordinary => !typed.has_dot(),
         };
         (is_meant && provider.share >= BY_NAME_SHARE_MIN).then_some(provider)
     }
-
-    fn rival(&self, typed: &Typed, is_trap: bool) -> Rival {
-        let name = typed.name();
-        let is_real = !is_trap && typed.has_real_suffix();
-        let mut unlisted = UNLISTED[name.len().min(UNLISTED.len() - 1)];
-        unlisted += match name {
-            [_, b'm', b'a', b'i', b'l'] => IS_LETTER_MAIL,
-            [.., b'm', b'a', b'i', b'l'] => IS_MAIL,
-            _ => 0,
-        };
-        if self.words.contains(name) {
-            unlisted += IS_WORD;
-        }
-        Rival { unlisted, is_real }
-    }
 }
 
-/// A search for the provider that was most likely meant.
-struct Search<'t, 'p> {
-    typed: &'t Typed,
-    /// What was typed, after a slip of cost `cost` was put right.
-    text: &'t Typed,
-    letters: Letters,
-    cost: Decibans,
-    /// Known once a provider comes near.
-    rival: Option<Rival>,
-    best: Option<(Decibans, &'p Provider)>,
-}
-
-impl<'p> Search<'_, 'p> {
-    fn weigh(&mut self, provider: &'p Provider, rival: impl FnOnce() -> Rival) {
-        let meant = provider.domain.as_bytes();
-        let share = provider.share - self.cost;
-        let cost_min = self.letters.cost_min(provider.letters, self.text.len, meant.len());
-        let best = self.best.map_or(UNLISTED_MIN, |(best, _)| best);
-        if share - cost_min <= best {
-            return;
-        }
-        let Some(unlisted) = self.rival.get_or_insert_with(rival).against(self.typed, provider) else {
-            return;
-        };
-        let cost_max = share - best.max(unlisted + CERTAINTY - 1) - 1;
-        if cost_min > cost_max {
-            return;
-        }
-        if let Some(cost) = slip::cost(self.text.octets(), meant, cost_max) {
-            self.best = Some((share - cost, provider));
-        }
-    }
-}
-
-/// The other story: the domain as typed is a genuine one that no table holds.
-struct Rival {
-    /// Its likelihood by its name alone.
-    unlisted: Decibans,
-    /// Whether such a domain can exist.
-    is_real: bool,
-}
-
-impl Rival {
-    /// Its likelihood beside a slip of `provider`; `None` when there is no doubt about it: an ordinary word that is
-    /// somebody else's under another suffix.
-    fn against(&self, typed: &Typed, provider: &Provider) -> Option<Decibans> {
-        if !self.is_real {
-            return Some(self.unlisted + NO_SUCH_SUFFIX);
-        }
-        let has_same_name = typed.name() == provider.name().as_bytes();
-        match (provider.kind, has_same_name) {
-            (Kind::Own, true) => Some(OWN_ELSEWHERE),
-            (Kind::Coined, true) => Some(COINED_ELSEWHERE),
-            (Kind::Ordinary, true) => None,
-            (Kind::Own | Kind::Coined, false) => Some(self.unlisted),
-            (Kind::Ordinary, false) => Some(self.unlisted + NEAR_WORD),
-        }
-    }
-}
-
-impl Provider {
-    /// A line of the table: domain, addresses per million, kind of name.
-    fn parse(line: &str) -> Option<Self> {
-        let mut columns = line.split('\t');
-        let (domain, per_million) = (columns.next()?, columns.next()?.parse().ok()?);
-        let kind = match columns.next() {
-            Some("own") => Kind::Own,
-            Some("coined") => Kind::Coined,
-            _ => Kind::Ordinary,
-        };
-        Some(Self::new(domain, per_million, kind))
-    }
-
-    fn new(domain: &str, per_million: u32, kind: Kind) -> Self {
-        #[allow(clippy::cast_possible_truncation)] // -60 to 0
-        let share = (10.0 * (f64::from(per_million) / 1e6).log10()).round() as Decibans;
-        let domain = domain.to_ascii_lowercase();
-        let name_len = domain.find('.').unwrap_or(domain.len());
-        Self { name_len, letters: Letters::of(domain.as_bytes()), domain: domain.into(), share, kind }
-    }
-
-    fn sort_key(&self) -> (usize, &str, Decibans) {
-        (self.name_len, self.name(), -self.share)
-    }
-
-    fn name(&self) -> &str {
-        &self.domain[..self.name_len]
-    }
-}
-
-fn key(domain: &str) -> Box<[u8]> {
-    domain.to_ascii_lowercase().into_bytes().into()
-}
-
-/// The domain as typed: lower case ASCII letters, digits, dots and hyphens.
-struct Typed {
-    text: [u8; TYPED_MAX],
-    len: usize,
-    /// More than capitals had to be put right: `gmail,com'`.
-    is_mended: bool,
-}
-
-impl Typed {
-    /// Reads what can be a domain in `raw`; `None` when it is empty or longer than any provider's.
-    fn read(raw: &str) -> Option<Self> {
-        let mut typed = Self { text: [0; TYPED_MAX], len: 0, is_mended: false };
-        for c in raw.chars() {
-            match c.to_ascii_lowercase() {
-                c @ ('a'..='z' | '0'..='9' | '-') => typed.push(c)?,
-                '.' if typed.len > 0 && !typed.octets().ends_with(b".") => typed.push('.')?,
-                // A comma is the key beside the dot.
-                ',' if typed.len > 0 && !typed.octets().ends_with(b".") => {
-                    typed.push('.')?;
-                    typed.is_mended = true;
-                }
-                c => {
-                    typed.is_mended = true;
-                    match plain_letter(c) {
-                        Some(letter) => typed.push(letter)?,
-                        None if ends_domain(c) && typed.octets().contains(&b'.') => break,
-                        None => {}
-                    }
-                }
-            }
-        }
-        while typed.octets().ends_with(b".") {
-            typed.len -= 1;
-            typed.is_mended = true;
-        }
-        (typed.len > 0).then_some(typed)
-    }
-
-    fn push(&mut self, c: char) -> Option<()> {
-        *self.text.get_mut(self.len)? = u8::try_from(c).ok()?;
-        self.len += 1;
-        Some(())
-    }
-
-    /// The same with a suffix, if it has none.
-    fn with_suffix(&self, suffix: &str) -> Option<Self> {
-        if self.has_dot() {
-            return None;
-        }
-        let mut whole = Self { ..*self };
-        suffix.chars().try_for_each(|c| whole.push(c))?;
-        Some(whole)
-    }
-
-    /// The same without a stretch of three octets or more that stands there twice in a row.
-    fn without_repeat(&self) -> Option<Self> {
-        let octets = self.octets();
-        if octets.len() > REPEATED_MAX {
-            return None;
-        }
-        for len in 3..=self.len / 2 {
-            let mut same = 0;
-            for end in len..self.len {
-                same = if octets[end] == octets[end - len] { same + 1 } else { 0 };
-                if same == len {
-                    let mut once = Self { ..*self };
-                    once.text.copy_within(end + 1.., end + 1 - len);
-                    once.len -= len;
-                    return Some(once);
-                }
-            }
-        }
-        None
-    }
-
-    fn octets(&self) -> &[u8] {
-        &self.text[..self.len]
-    }
-
-    fn as_str(&self) -> &str {
-        std::str::from_utf8(self.octets()).unwrap_or_default()
-    }
-
-    /// The part before the first dot.
-    fn name(&self) -> &[u8] {
-        let octets = self.octets();
-        &octets[..octets.iter().position(|&byte| byte == b'.').unwrap_or(octets.len())]
-    }
-
-    fn has_dot(&self) -> bool {
-        self.name().len() < self.len
-    }
-
-    /// Whether it ends in a public suffix that exists, and has a name before it.
-    fn has_real_suffix(&self) -> bool {
-        self.has_dot() && psl::suffix(self.octets()).is_some_and(|suffix| suffix.is_known())
-    }
-
-    /// Whether somebody's own domain stands between the first label and the suffix: `gmail.somebody.example`.
-    fn is_subdomain(&self) -> bool {
-        let after_name = &self.octets()[self.name().len()..];
-        psl::suffix(self.octets())
-            .is_some_and(|suffix| suffix.is_known() && after_name.len() > suffix.as_bytes().len() + 1)
-    }
-}
-
-/// What follows a domain in text that was pasted along.
-fn ends_domain(c: char) -> bool {
-    c.is_whitespace()
-        || matches!(c, '/' | '?' | '#' | '&' | ';' | ':' | '>' | '<' | '(' | ')' | '[' | ']' | '"')
-}
-
-/// The letter that another keyboard layout or alphabet wrote so that it looks alike.
-fn plain_letter(c: char) -> Option<char> {
-    Some(match c {
-        'à'..='å' | 'À'..='Å' | 'а' => 'a',
-        'ç' | 'Ç' | 'с' => 'c',
-        'è'..='ë' | 'È'..='Ë' | 'е' => 'e',
-        'ì'..='ï' | 'Ì'..='Ï' | 'ı' | 'İ' | 'і' => 'i',
-        'ñ' | 'Ñ' => 'n',
-        'ò'..='ö' | 'ø' | 'Ò'..='Ö' | 'Ø' | 'о' => 'o',
-        'р' => 'p',
-        'ù'..='ü' | 'Ù'..='Ü' => 'u',
-        'х' => 'x',
-        'ý' | 'ÿ' | 'у' => 'y',
-        _ => return None,
-    })
+/// The entries of a table.
+fn lines(table: &'static str) -> impl Iterator<Item = &'static str> {
+    table.lines().filter(|line| !line.is_empty() && !line.starts_with('#'))
 }
 
 impl Check for Typo {
@@ -496,17 +190,229 @@ impl Check for Typo {
     }
 
     fn check(&self, subject: &Subject, outcome: &mut Outcome) {
-        let written = || subject.input().rsplit_once('@').map_or("", |(_, domain)| domain);
-        let domain = match subject.address() {
-            // Letters outside ASCII can be judged only as they were written.
-            Some(address) if !address.domain().contains("xn--") => address.domain(),
-            _ => written(),
-        };
+        let domain = written_domain(subject.input(), subject.address());
         if let Some(meant) = self.suggest(domain) {
             outcome.found(Finding::TypoSuggestion(meant.into()));
             if self.is_trap(domain) {
                 outcome.found(Finding::TypoTrap);
             }
         }
+    }
+}
+
+/// The domain to look at: of the address where the input parsed, else as it was written. Letters outside ASCII can be
+/// judged only as they were written, too.
+fn written_domain<'a>(input: &'a str, address: Option<&'a Address>) -> &'a str {
+    match address {
+        Some(address) if address.is_literal() => "",
+        Some(address) if !address.domain().contains("xn--") => address.domain(),
+        _ => input.rsplit_once('@').map_or("", |(_, domain)| domain),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn stage() -> Typo {
+        Typo::new(&Config::default(), Arc::new(|domain| matches!(domain, "outlock.com" | "freenet.de")))
+    }
+
+    #[test]
+    fn slips_are_put_right() {
+        let stage = stage();
+        for (typed, meant) in [
+            // Keys and letters
+            ("outlokc.com", "outlook.com"),
+            ("outlool.com", "outlook.com"),
+            ("iclould.com", "icloud.com"),
+            ("icluod.com", "icloud.com"),
+            ("gnail.com", "gmail.com"),
+            ("gmaiil.com", "gmail.com"),
+            ("hotnail.fr", "hotmail.fr"),
+            ("zahoo.de", "yahoo.de"),
+            ("comcsat.net", "comcast.net"),
+            ("sbcgolbal.net", "sbcglobal.net"),
+            ("ornage.fr", "orange.fr"),
+            ("t-onlien.de", "t-online.de"),
+            ("protonmial.com", "protonmail.com"),
+            ("btinternt.com", "btinternet.com"),
+            ("yandxe.ru", "yandex.ru"),
+            ("gmalil.com", "gmail.com"),
+            ("otulokk.com", "outlook.com"),
+            // Suffixes
+            ("outlook.con", "outlook.com"),
+            ("icloud.cmo", "icloud.com"),
+            ("aol.co", "aol.com"),
+            ("web.ded", "web.de"),
+            ("comcast.ne", "comcast.net"),
+            ("orange.rf", "orange.fr"),
+            ("yahoo.co.ik", "yahoo.co.uk"),
+            ("libero.ut", "libero.it"),
+            ("icloud.org", "icloud.com"),
+            ("gmail.co.uk", "gmail.com"),
+            ("outlook.c", "outlook.com"),
+            ("live.om", "live.com"),
+            // Dots and pieces
+            ("outlookcom", "outlook.com"),
+            ("orangefr", "orange.fr"),
+            ("outlook", "outlook.com"),
+            ("outlok", "outlook.com"),
+            ("aol.com.com", "aol.com"),
+            ("wanadoo.fr.fr", "wanadoo.fr"),
+            ("outlookoutlook.com", "outlook.com"),
+            // What stands around it
+            ("outlook.com'", "outlook.com"),
+            ("outlook.com?subject=hello", "outlook.com"),
+            ("web,de", "web.de"),
+            ("icloud .com", "icloud.com"),
+            ("www.gmx.net", "gmx.net"),
+            ("outlook.com.", "outlook.com"),
+            // Keyboards of other countries
+            ("hotmaıl.com.tr", "hotmail.com.tr"),
+            ("icłoud.com", "icloud.com"),
+        ] {
+            assert_eq!(stage.suggest(typed), Some(meant), "{typed}");
+        }
+    }
+
+    #[test]
+    fn what_may_be_genuine_is_left_alone() {
+        let stage = stage();
+        for domain in [
+            "",
+            ".",
+            "@",
+            "com",
+            "localhost",
+            "mail",
+            "example.com",
+            "GMAIL.COM",
+            "mail.gmail.com",
+            "gmail.acme.com",
+            // Short names
+            "ge.com",
+            "hbo.com",
+            "aon.com",
+            "ally.com",
+            "ford.com",
+            "nike.com",
+            "max.com",
+            "msi.com",
+            "gm.com",
+            // Words near a provider's name
+            "cloud.com",
+            "grail.com",
+            "never.com",
+            "charger.net",
+            "range.fr",
+            "libro.it",
+            "outback.com",
+            "olive.com",
+            // Names of other companies, and of providers elsewhere
+            "orange.com",
+            "comcast.com",
+            "verizon.com",
+            "web.com",
+            "free.com",
+            "outlook.sk",
+            "yahoo.hu",
+            "aol.it",
+            // Other webmail
+            "kmail.com",
+            "winmail.com",
+            "usermail.com",
+            "mailo.com",
+            "freemail.hu",
+            "inmail.sk",
+            // Known to the installation
+            "outlock.com",
+            "ライブlive.com",
+        ] {
+            assert_eq!(stage.suggest(domain), None, "{domain}");
+        }
+    }
+
+    #[test]
+    fn a_trap_is_told_and_its_target_suggested() {
+        let stage = stage();
+        for trap in lines(TRAPS) {
+            assert!(stage.is_trap(trap) && stage.suggest(trap).is_some(), "{trap}");
+        }
+        assert_eq!(stage.suggest("gmial.com"), Some("gmail.com"));
+        assert!(!stage.is_trap("gmail.com") && !stage.is_trap("outlokc.com"));
+
+        let genuine = Config { genuine: vec!["gmial.com".to_owned()], ..Config::default() };
+        let stage = Typo::new(&genuine, Arc::new(|_| false));
+        assert!(!stage.is_trap("gmial.com") && stage.suggest("gmial.com").is_none());
+    }
+
+    #[test]
+    fn operators_add_their_own_domains() {
+        let config: Config = serde_json::from_str(r#"{"domains": ["Acme-Tools.example"]}"#).unwrap();
+        let stage = Typo::new(&config, Arc::new(|_| false));
+        assert_eq!(stage.suggest("acme-tolos.example"), Some("acme-tools.example"));
+        assert_eq!(stage.suggest("acmetools.example"), Some("acme-tools.example"));
+        assert_eq!(stage.suggest("acme-tools.example"), None);
+        for wrong in [r#"{"domains": ["acme"]}"#, r#"{"genuine": ["a b.example"]}"#, r#"{"domain": []}"#] {
+            assert!(serde_json::from_str::<Config>(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn the_domain_is_read_from_what_there_is() {
+        let of = |input, domain: Option<&str>| {
+            written_domain(input, domain.map(|domain| Address::new("jane", domain)).as_ref()).to_owned()
+        };
+        assert_eq!(of("jane@Gmial.com", Some("gmial.com")), "gmial.com");
+        assert_eq!(of("\"a@b\"@gmialcom", None), "gmialcom");
+        assert_eq!(of("jane@gmaıl.com", Some("xn--gmal-nza.com")), "gmaıl.com");
+        assert_eq!(of("jane@[192.0.2.1]", Some("[192.0.2.1]")), "");
+        assert_eq!(of("jane", None), "");
+
+        let mut outcome = Outcome::default();
+        stage().check(&Subject::new("jane@yahoocom"), &mut outcome);
+        assert_eq!(outcome.findings(), [Finding::TypoSuggestion("yahoo.com".into())]);
+    }
+
+    #[test]
+    fn the_tables_hold_domains_and_no_domain_twice() {
+        let stage = stage();
+        let mut seen = HashSet::new();
+        let popular = lines(POPULAR).map(|line| line.split('\t').next().unwrap());
+        for domain in popular.chain(lines(GENUINE)).chain(lines(TRAPS)) {
+            assert_eq!(normalise(domain, Names::Domains).as_deref(), Ok(domain));
+            assert!(seen.insert(domain), "{domain} stands twice");
+        }
+        assert_eq!(stage.providers.iter().count(), lines(POPULAR).count(), "every line of the table parses");
+    }
+
+    proptest! {
+        #[test]
+        fn a_suggestion_is_another_domain_of_the_table(raw in any_domain()) {
+            let stage = stage();
+            if let Some(meant) = stage.suggest(&raw) {
+                prop_assert!(stage.providers.iter().any(|provider| &*provider.domain == meant));
+                prop_assert!(!raw.eq_ignore_ascii_case(meant));
+                prop_assert_eq!(stage.suggest(meant), None);
+            }
+            let knows_it = Typo::new(&Config::default(), Arc::new(|_| true));
+            let is_domain = normalise(&raw, Names::Domains).is_ok_and(|domain| domain == raw.as_str());
+            prop_assert!(!is_domain || knows_it.is_trap(&raw) || knows_it.suggest(&raw).is_none());
+        }
+    }
+
+    /// Slips of popular domains, and anything else.
+    fn any_domain() -> impl Strategy<Value = String> {
+        let popular: Vec<_> = stage().providers.iter().map(|provider| provider.domain.to_string()).collect();
+        let slip = (prop::sample::select(popular), any::<prop::sample::Index>(), "[a-z.,]{0,2}", 0..3_usize);
+        let slip = slip.prop_map(|(mut domain, at, typed, left_out)| {
+            let start = at.index(domain.len());
+            domain.replace_range(start..domain.len().min(start + left_out), &typed);
+            domain
+        });
+        prop_oneof![slip, "[a-z0-9-]{1,12}\\.(com|net|de|fr|co\\.uk)", "\\PC{0,80}"]
     }
 }

@@ -22,6 +22,8 @@ const EACH: Decibans = 7;
 pub(super) const TWICE: Decibans = EACH + 20;
 /// No suffix: `gmail`.
 pub(super) const NO_SUFFIX: Decibans = EACH + 20;
+/// A suffix, but no dot before it: `gmailcom`.
+pub(super) const NO_DOT: Decibans = EACH + LEFT_OUT;
 
 // What a slip costs beyond that: one among the places and keys where it could have happened.
 const SWAPPED: Decibans = 15;
@@ -72,16 +74,13 @@ impl Letters {
 
     /// What it costs at least to type a domain of these letters and this length for one of those.
     pub(super) fn cost_min(self, meant: Self, len: usize, meant_len: usize) -> Decibans {
-        // Both are far below 2^31, see TYPED_MAX.
-        let longer_by = (len as i32).wrapping_sub(meant_len as i32);
         let extra = (self.0 & !meant.0).count_ones().cast_signed();
         let missing = (meant.0 & !self.0).count_ones().cast_signed();
-        let replaced = (extra - longer_by.max(0)).max(missing + longer_by.min(0)).max(0);
-        let resized = match longer_by {
-            0 => 0,
-            1.. => longer_by * (EACH + DOUBLED),
-            -1 => EACH + LEFT_OUT_DOUBLE,
-            _ => EACH + CUT_OFF,
+        let apart = Decibans::try_from(len.abs_diff(meant_len)).unwrap_or(FAR);
+        let (replaced, resized) = if len >= meant_len {
+            ((extra - apart).max(missing), apart * (EACH + DOUBLED))
+        } else {
+            ((missing - apart).max(extra), EACH + if apart == 1 { LEFT_OUT_DOUBLE } else { CUT_OFF })
         };
         ANY + replaced * (EACH + NEAR_KEY) + resized
     }
@@ -241,39 +240,115 @@ fn is_near(one: u8, other: u8) -> bool {
 /// For each ASCII character the set of those near it.
 const NEAR: [u128; 128] = {
     // In quarters of a key's width, since the rows of a keyboard are staggered.
-    let rows: [(&[u8], i32); 4] =
+    let rows: [(&[u8], usize); 4] =
         [(b"1234567890-", 0), (b"qwertyuiop", 2), (b"asdfghjkl", 3), (b"zxcvbnm,.", 5)];
     let mut near = [0; 128];
     let mut row = 0;
     while row < rows.len() {
-        let (keys, indent) = rows[row];
-        let mut column = 0;
-        while column < keys.len() {
-            // The keys to the right, and those that touch in the row below, where a key sits to the left and right.
-            let mut below = row;
-            while below < rows.len() && below <= row + 1 {
-                let (other_keys, other_indent) = rows[below];
-                let mut other = 0;
-                while other < other_keys.len() {
-                    let apart = (indent + 4 * column as i32) - (other_indent + 4 * other as i32);
-                    if apart.abs() <= 4 && apart != 0 {
-                        near[keys[column] as usize] |= 1 << other_keys[other];
-                        near[other_keys[other] as usize] |= 1 << keys[column];
-                    }
-                    other += 1;
-                }
-                below += 1;
-            }
-            column += 1;
+        near = touching(near, rows[row], rows[row]);
+        if row > 0 {
+            near = touching(near, rows[row - 1], rows[row]);
         }
         row += 1;
     }
     let mut pair = 0;
     while pair < ALIKE.len() {
-        let (one, other) = ALIKE[pair];
-        near[one as usize] |= 1 << other;
-        near[other as usize] |= 1 << one;
+        near = with_pair(near, ALIKE[pair].0, ALIKE[pair].1);
         pair += 1;
     }
     near
 };
+
+/// Adds the keys of two rows, each with its indent, that touch: less than a key's width and a half lies between them.
+const fn touching(mut near: [u128; 128], upper: (&[u8], usize), lower: (&[u8], usize)) -> [u128; 128] {
+    let mut one = 0;
+    while one < upper.0.len() {
+        let mut other = 0;
+        while other < lower.0.len() {
+            let apart = (upper.1 + 4 * one).abs_diff(lower.1 + 4 * other);
+            if apart <= 4 && upper.0[one] != lower.0[other] {
+                near = with_pair(near, upper.0[one], lower.0[other]);
+            }
+            other += 1;
+        }
+        one += 1;
+    }
+    near
+}
+
+const fn with_pair(mut near: [u128; 128], one: u8, other: u8) -> [u128; 128] {
+    near[one as usize] |= 1 << other;
+    near[other as usize] |= 1 << one;
+    near
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn cost_of(typed: &str, meant: &str) -> Decibans {
+        cost(typed.as_bytes(), meant.as_bytes(), FAR).unwrap()
+    }
+
+    #[test]
+    fn keys_that_touch_are_near() {
+        for (one, other) in
+            [(b'g', b'h'), (b'g', b't'), (b'g', b'v'), (b'a', b'q'), (b'0', b'p'), (b'o', b'0')]
+        {
+            assert!(is_near(one, other) && is_near(other, one), "{} {}", one as char, other as char);
+        }
+        for (one, other) in [(b'g', b'g'), (b'g', b'k'), (b'a', b'p'), (b'q', b'm'), (b'_', b'a')] {
+            assert!(!is_near(one, other), "{} {}", one as char, other as char);
+        }
+    }
+
+    #[test]
+    fn likelier_slips_cost_less() {
+        let ladder = [
+            "yahoo.com",  // none
+            "yaho.com",   // one of a double left out
+            "yaoo.com",   // left out
+            "yahhoo.com", // doubled
+            "yajoo.com",  // next key
+            "yhoao.com",  // a jump
+            "yakoo.com",  // far key
+            "yqjoo.com",  // two next keys
+            "takoo.com",  // next key at the start, and a far one
+        ];
+        for pair in ladder.windows(2) {
+            assert!(cost_of(pair[0], "yahoo.com") < cost_of(pair[1], "yahoo.com"), "{} {}", pair[0], pair[1]);
+        }
+    }
+
+    #[test]
+    fn one_slip_is_one_edit() {
+        let one = |typed, meant, edit| assert_eq!(cost_of(typed, meant), ANY + EACH + edit, "{typed}");
+        one("gmial.com", "gmail.com", SWAPPED);
+        one("gaiml.com", "gmail.com", MOVED);
+        one("gmail.c", "gmail.com", CUT_OFF);
+        one("gmailcom", "gmail.com", LEFT_OUT);
+        one("outlooks.com", "outlook.com", EXTRA_PLURAL);
+        one("ttmail.com", "tmail.com", DOUBLED + FIRST_LETTER);
+        one("gmail.com", "gmaik.com", NEAR_KEY);
+    }
+
+    proptest! {
+        /// The letters alone never promise more than the letters in their order.
+        #[test]
+        fn the_least_cost_is_no_more_than_the_cost(typed in "[a-d.-]{1,9}", meant in "[a-d.]{1,9}") {
+            let (letters, meant_letters) = (Letters::of(typed.as_bytes()), Letters::of(meant.as_bytes()));
+            if let Some(cost) = cost(typed.as_bytes(), meant.as_bytes(), FAR / 2) {
+                prop_assert!(letters.cost_min(meant_letters, typed.len(), meant.len()) <= cost);
+                prop_assert_eq!(cost == ANY, typed == meant);
+            }
+        }
+
+        #[test]
+        fn a_smaller_budget_changes_nothing_but_refuses(typed in "[a-e]{1,8}", meant in "[a-e]{1,8}", most in 0..150) {
+            let free = cost(typed.as_bytes(), meant.as_bytes(), FAR / 2);
+            prop_assert_eq!(cost(typed.as_bytes(), meant.as_bytes(), most), free.filter(|&cost| cost <= most));
+        }
+    }
+}
