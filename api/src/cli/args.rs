@@ -76,7 +76,7 @@ pub(super) struct VerifyArgs {
     /// Time for a batch of up to 1,000 addresses, e.g. 30s
     #[arg(long, value_name = "TIME", default_value = "90s", value_parser = humantime::parse_duration)]
     pub deadline: Duration,
-    /// Print each batch as it is done, with row numbers, instead of in order (jsonl)
+    /// Print each batch as it is done, with row numbers, instead of in order (human or jsonl)
     #[arg(long)]
     pub as_completed: bool,
 }

@@ -10,7 +10,10 @@ mod meaning;
 mod output;
 mod verify;
 
-use std::{io, process::ExitCode};
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
 
 use anstream::eprintln;
 use anyhow::Result;
@@ -51,8 +54,10 @@ fn dispatch(args: Args) -> Result<()> {
         Command::Config(command) => config::run(file, &command),
         Command::Data(command) => data::run(file, &command),
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Args::command(), "mailsonde", &mut io::stdout());
-            Ok(())
+            // Into memory first: the generator panics when the reader of a pipe leaves.
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Args::command(), "mailsonde", &mut script);
+            Ok(io::stdout().write_all(&script)?)
         }
     }
 }

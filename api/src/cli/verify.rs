@@ -1,6 +1,7 @@
 //! `mailsonde verify`: inputs in, verdicts out, streaming.
 
 use std::{
+    fmt,
     fs::File,
     io::{self, IsTerminal, Read},
     path::Path,
@@ -9,8 +10,8 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use indicatif::{ProgressBar, ProgressStyle};
-use mailsonde_config::Settings;
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
+use mailsonde_config::{Settings, did_you_mean};
 use tokio::sync::mpsc;
 
 use super::{
@@ -66,6 +67,11 @@ fn verifier(settings: &Settings, args: &VerifyArgs) -> Result<Verifier> {
     skip(args.no_typo, &["typo"]);
     skip(args.no_random, &["random-pattern"]);
     skip(!args.domain_trust, &["domain-trust"]);
+    let pipelines = settings.pipelines()?;
+    if !pipelines.contains_key(&args.pipeline) {
+        let hint = did_you_mean(&args.pipeline, pipelines.keys().map(String::as_str));
+        return Err(Usage(format!("there is no pipeline `{}`{hint}", args.pipeline)).into());
+    }
     let parts = Parts::new(settings)?.with_syntax_policy(args.syntax_policy);
     Ok(Verifier {
         pipeline: assembly::pipeline(settings, &parts, &args.pipeline, &skips)?,
@@ -125,6 +131,11 @@ fn progress(args: &VerifyArgs) -> ProgressBar {
     if !is_watched || args.addresses.len() == 1 && args.addresses[0] != "-" {
         return ProgressBar::hidden();
     }
-    let style = ProgressStyle::with_template("{spinner} {human_pos} addresses, {per_sec}, {elapsed}");
-    ProgressBar::no_length().with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()))
+    let style = ProgressStyle::with_template("{spinner} {human_pos} addresses, {rate} a second, {elapsed}")
+        .unwrap_or_else(|_| ProgressStyle::default_spinner())
+        .with_key("rate", |state: &ProgressState, out: &mut dyn fmt::Write| {
+            // Nothing can be done about a terminal that takes no text.
+            let _ = write!(out, "{:.0}", state.per_sec());
+        });
+    ProgressBar::no_length().with_style(style)
 }

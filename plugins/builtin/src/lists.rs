@@ -221,7 +221,7 @@ pub enum ListsError {
     #[error("the list cannot be used: {0}")]
     Malformed(&'static str),
     /// A file of the data folder cannot be used.
-    #[error("{}: {reason}; remove the file, or run `mailsonde data refresh`", path.display())]
+    #[error("{}: {reason}; without the file the built-in list holds", path.display())]
     Corrupt {
         /// The file.
         path: PathBuf,

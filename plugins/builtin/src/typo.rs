@@ -1,10 +1,10 @@
 //! The stage `typo`: which mail domain the writer meant, when the one that stands there looks like a slip.
 //!
 //! It weighs two stories about the domain as typed. Either somebody meant a popular provider and slipped: the
-//! provider's share of all addresses times the likelihood of that slip ([`slip`]). Or the domain is a genuine one that
-//! we have never heard of, which is likelier the shorter its name is: every three-letter `.com` belongs to somebody
-//! ([`odds`]). A domain is suggested only where the first story is clearly the better one. So `outlokc.com` is taken
-//! for Outlook, and `hp.com` for itself.
+//! provider's share of all addresses times the likelihood of that slip (module `slip`). Or the domain is a genuine one
+//! that we have never heard of, which is likelier the shorter its name is: every three-letter `.com` belongs to
+//! somebody (module `odds`). A domain is suggested only where the first story is clearly the better one. So
+//! `outlokc.com` is taken for Outlook, and `hp.com` for itself.
 //!
 //! It never corrects the local part, never asks DNS, and never decides: the judge drops the suggestion when DNS shows
 //! that the domain takes mail and it is no known trap. A trap is a look-alike domain that somebody registered to
@@ -230,7 +230,7 @@ mod tests {
             ("iclould.com", "icloud.com"),
             ("icluod.com", "icloud.com"),
             ("gnail.com", "gmail.com"),
-            ("gmaiil.com", "gmail.com"),
+            ("outlookk.com", "outlook.com"),
             ("hotnail.fr", "hotmail.fr"),
             ("zahoo.de", "yahoo.de"),
             ("comcsat.net", "comcast.net"),

@@ -2,7 +2,7 @@
 //! cost what they are worth on a QWERTY keyboard, in decibans. It knows nothing of popularity or of which domains
 //! exist.
 //!
-//! Two more edits than usual: a letter that jumps over two others (`gimal`), and an end that is missing (`gmail.c`).
+//! Two more edits than usual: a letter that jumps over two others (`yhoao`), and an end that is missing (`outlook.c`).
 
 /// Ten times the decimal logarithm of a probability: -10 is one in ten, -20 one in a hundred. Sums are products.
 pub(super) type Decibans = i32;
@@ -18,9 +18,9 @@ const ANY: Decibans = 13;
 /// One slip in five comes with a second one.
 const EACH: Decibans = 7;
 
-/// A stretch typed twice: `hotmailmail`, `.com.com`.
+/// A stretch typed twice: `aolaol`, `.com.com`.
 pub(super) const TWICE: Decibans = EACH + 20;
-/// No suffix: `gmail`.
+/// No suffix: `outlook`.
 pub(super) const NO_SUFFIX: Decibans = EACH + 20;
 /// A suffix, but no dot before it: `gmailcom`.
 pub(super) const NO_DOT: Decibans = EACH + LEFT_OUT;
@@ -38,7 +38,7 @@ const EXTRA_KEY: Decibans = 28;
 /// Few plurals of a name are slips: `oranges` is a word of its own.
 const EXTRA_PLURAL: Decibans = 36;
 const MOVED: Decibans = 24;
-/// The end is missing: `gmail.c`.
+/// The end is missing: `outlook.c`.
 const CUT_OFF: Decibans = 17;
 /// Writers look at the first letter.
 const FIRST_LETTER: Decibans = 4;
@@ -307,30 +307,35 @@ mod tests {
     #[test]
     fn likelier_slips_cost_less() {
         let ladder = [
-            "yahoo.com",  // none
-            "yaho.com",   // one of a double left out
-            "yaoo.com",   // left out
-            "yahhoo.com", // doubled
-            "yajoo.com",  // next key
-            "yhoao.com",  // a jump
-            "yakoo.com",  // far key
-            "yqjoo.com",  // two next keys
-            "takoo.com",  // next key at the start, and a far one
+            "outlook.com",  // none
+            "outlok.com",   // one of a double left out
+            "outook.com",   // left out
+            "ouutlook.com", // doubled
+            "ourlook.com",  // next key
+            "outoolk.com",  // a jump
+            "outwook.com",  // far key
+            "oitkook.com",  // two next keys
+            "putwook.com",  // next key at the start, and a far one
         ];
         for pair in ladder.windows(2) {
-            assert!(cost_of(pair[0], "yahoo.com") < cost_of(pair[1], "yahoo.com"), "{} {}", pair[0], pair[1]);
+            assert!(
+                cost_of(pair[0], "outlook.com") < cost_of(pair[1], "outlook.com"),
+                "{} {}",
+                pair[0],
+                pair[1]
+            );
         }
     }
 
     #[test]
     fn one_slip_is_one_edit() {
         let one = |typed, meant, edit| assert_eq!(cost_of(typed, meant), ANY + EACH + edit, "{typed}");
-        one("gmial.com", "gmail.com", SWAPPED);
+        one("aol.ocm", "aol.com", SWAPPED);
         one("gaiml.com", "gmail.com", MOVED);
-        one("gmail.c", "gmail.com", CUT_OFF);
+        one("aol.c", "aol.com", CUT_OFF);
         one("gmailcom", "gmail.com", LEFT_OUT);
         one("outlooks.com", "outlook.com", EXTRA_PLURAL);
-        one("ttmail.com", "tmail.com", DOUBLED + FIRST_LETTER);
+        one("aaol.com", "aol.com", DOUBLED + FIRST_LETTER);
         one("gmail.com", "gmaik.com", NEAR_KEY);
     }
 
