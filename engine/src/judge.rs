@@ -295,7 +295,8 @@ impl<'a> Seen<'a> {
         if let Some(random) = self.random.filter(|random| random.is_random) {
             let is_open = matches!(state, CatchAll | Unchecked) || policy.random == RandomPolicy::Always;
             if is_open {
-                let by_contribution = |a: &&Signal, b: &&Signal| a.contribution().total_cmp(&b.contribution());
+                let by_contribution =
+                    |a: &&Signal, b: &&Signal| a.contribution().total_cmp(&b.contribution());
                 let reason = random.signals.iter().max_by(by_contribution).map(|s| Reason::Signal(s.signal));
                 return (Category::RandomPattern, reason, Confidence::from_probability(random.confidence));
             }

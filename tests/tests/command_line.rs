@@ -1,5 +1,7 @@
 //! The command line without a network: what it prints, where it complains, how it ends.
 
+#![allow(clippy::unwrap_used)] // tests, and what they share
+
 use std::{fs, io::Read as _, path::PathBuf};
 
 use mailsonde_tests::mailsonde::{Mailsonde, Run};
@@ -48,7 +50,8 @@ fn status(run: &Run) -> Option<i32> {
 #[test]
 fn a_line_for_a_person_has_mark_words_score_and_suggestion() {
     let run = offline(&["jane@yahoocom", "jane.doe@example.com"], "");
-    let lines: Vec<_> = run.stdout.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+    let lines: Vec<_> =
+        run.stdout.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
     assert_eq!(
         lines,
         [
@@ -61,9 +64,11 @@ fn a_line_for_a_person_has_mark_words_score_and_suggestion() {
 
 #[test]
 fn json_is_one_object_for_one_address_and_an_array_for_several() {
-    let one: Value = serde_json::from_str(&offline(&["--format", "json", "a@example.com"], "").stdout).unwrap();
+    let one: Value =
+        serde_json::from_str(&offline(&["--format", "json", "a@example.com"], "").stdout).unwrap();
     assert_eq!(one["email"], "a@example.com");
-    let two: Value = serde_json::from_str(&offline(&["--format", "json", "a@example.com", "b"], "").stdout).unwrap();
+    let two: Value =
+        serde_json::from_str(&offline(&["--format", "json", "a@example.com", "b"], "").stdout).unwrap();
     assert_eq!(two.as_array().map(Vec::len), Some(2));
     let none: Value = serde_json::from_str(&offline(&["--format", "json", "-"], "").stdout).unwrap();
     assert_eq!(none, Value::Array(vec![]));
@@ -73,7 +78,10 @@ fn json_is_one_object_for_one_address_and_an_array_for_several() {
 fn csv_has_a_header_and_quotes_what_needs_it() {
     let run = offline(&["--format", "csv", "-"], "jane@gmial.com\n\"a,b\"@example.com\n");
     let lines: Vec<_> = run.stdout.lines().collect();
-    assert!(lines[0].starts_with("email,ev_category,ev_sub_category,ev_reason,ev_confidence_score,ev_suggestion,"));
+    assert!(
+        lines[0]
+            .starts_with("email,ev_category,ev_sub_category,ev_reason,ev_confidence_score,ev_suggestion,")
+    );
     assert!(lines[1].starts_with("jane@gmial.com,") && lines[1].contains(",jane@gmail.com,"), "{}", lines[1]);
     assert!(lines[2].starts_with("\"\"\"a,b\"\"@example.com\",invalid_syntax,"), "{}", lines[2]);
 }
@@ -81,10 +89,12 @@ fn csv_has_a_header_and_quotes_what_needs_it() {
 #[test]
 fn every_line_has_its_answer_whatever_is_in_it() {
     let long = "a".repeat(100_000);
-    let input = format!(" jane@example.com \r\n\n\"a\\u0000@example.com\"\n\"\\ud800\"\n{long}\nlast@example.com");
+    let input =
+        format!(" jane@example.com \r\n\n\"a\\u0000@example.com\"\n\"\\ud800\"\n{long}\nlast@example.com");
     let run = offline(&["--format", "jsonl", "-"], &input);
     let lines: Vec<Value> = run.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let told: Vec<_> = lines.iter().map(|line| (line["email"].as_str().unwrap(), line["reason"].as_str())).collect();
+    let told: Vec<_> =
+        lines.iter().map(|line| (line["email"].as_str().unwrap(), line["reason"].as_str())).collect();
     assert_eq!(told[0], ("jane@example.com", Some("no_smtp_check")));
     assert_eq!(told[1], ("", Some("empty")));
     assert_eq!(told[2], ("a\0@example.com", Some("control_character")));
@@ -119,10 +129,19 @@ fn a_mistake_is_told_in_one_line_and_ends_with_status_2() {
     let folder = Folder::new("mistakes");
     let config = folder.file("mailsonde.toml", "[smtp]\nprot = 25\n");
     for (args, said) in [
-        (vec!["verify", "--pipeline", "verfy", "a@b.c"], "there is no pipeline `verfy`; did you mean `verify`?".to_owned()),
+        (
+            vec!["verify", "--pipeline", "verfy", "a@b.c"],
+            "there is no pipeline `verfy`; did you mean `verify`?".to_owned(),
+        ),
         (vec!["verify", "--input", "/nonexistent"], "/nonexistent: No such file".to_owned()),
-        (vec!["--config", &config, "config", "check"], format!("{config}:2: unknown key `prot` in [smtp]; did you mean `port`?")),
-        (vec!["data", "refresh", "--list", "parkin", "--from", "x"], "there is no list `parkin`; did you mean `parking`?".to_owned()),
+        (
+            vec!["--config", &config, "config", "check"],
+            format!("{config}:2: unknown key `prot` in [smtp]; did you mean `port`?"),
+        ),
+        (
+            vec!["data", "refresh", "--list", "parkin", "--from", "x"],
+            "there is no list `parkin`; did you mean `parking`?".to_owned(),
+        ),
     ] {
         let run = run(&args);
         assert_eq!((status(&run), run.stderr.lines().count()), (Some(2), 1), "{}", run.stderr);
@@ -135,7 +154,10 @@ fn the_configuration_is_checked_and_shown() {
     let folder = Folder::new("shown");
     let config = folder.file("mine.toml", "[smtp]\nport = 2525\n");
     let checked = run(&["--config", &config, "config", "check"]);
-    assert_eq!((status(&checked), checked.stdout.trim()), (Some(0), &*format!("{config}: fine; pipelines: verify")));
+    assert_eq!(
+        (status(&checked), checked.stdout.trim()),
+        (Some(0), &*format!("{config}: fine; pipelines: verify"))
+    );
     let shown = run(&["--config", &config, "config", "show"]).stdout;
     let port = shown.lines().find(|line| line.starts_with("port")).unwrap();
     assert!(port.contains("2525") && port.contains("mine.toml:2"), "{port}");
@@ -154,23 +176,35 @@ fn lists_are_refreshed_without_a_rebuild() {
     assert!(refused.stderr.contains("would shrink"), "{}", refused.stderr);
 
     let forced = run(&[&refresh[..], &["--force"]].concat());
-    assert!(forced.stdout.starts_with("disposable-curated: 1 entries, "), "{}{}", forced.stdout, forced.stderr);
-    let verified = run(&["--config", &config, "verify", "--offline", "--format", "json", "a@sub.throwaway.example"]);
+    assert!(
+        forced.stdout.starts_with("disposable-curated: 1 entries, "),
+        "{}{}",
+        forced.stdout,
+        forced.stderr
+    );
+    let verified =
+        run(&["--config", &config, "verify", "--offline", "--format", "json", "a@sub.throwaway.example"]);
     let verdict: Value = serde_json::from_str(&verified.stdout).unwrap();
     assert_eq!(verdict["category"], "disposable");
-    let stats: Value = serde_json::from_str(&run(&["--config", &config, "data", "stats", "--json"]).stdout).unwrap();
+    let stats: Value =
+        serde_json::from_str(&run(&["--config", &config, "data", "stats", "--json"]).stdout).unwrap();
     assert!(stats["disposable"].to_string().contains("list.txt"), "{stats}");
 }
 
 #[test]
 fn a_reader_that_leaves_is_no_error() {
     let addresses = "jane.doe@example.com\n".repeat(50_000);
-    for (args, stdin) in [(vec!["completions", "bash"], ""), (vec!["verify", "--offline", "-"], &*addresses)] {
+    for (args, stdin) in [(vec!["completions", "bash"], ""), (vec!["verify", "--offline", "-"], &*addresses)]
+    {
         let mut child = Mailsonde::new(&args).stdin(stdin).spawn().unwrap();
         let mut begin = [0; 10];
         child.stdout.take().unwrap().read_exact(&mut begin).unwrap();
         // Dropped above: the pipe is closed now.
         let ended = child.wait_with_output().unwrap();
-        assert_eq!((ended.status.code(), String::from_utf8_lossy(&ended.stderr).as_ref()), (Some(0), ""), "{args:?}");
+        assert_eq!(
+            (ended.status.code(), String::from_utf8_lossy(&ended.stderr).as_ref()),
+            (Some(0), ""),
+            "{args:?}"
+        );
     }
 }

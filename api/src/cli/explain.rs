@@ -4,8 +4,8 @@ use std::io::{self, Write};
 
 use mailsonde_engine::{
     AliasType, CatchAll, CatchAllSource, DialogueStage, DomainTrust, FaultCause, Finding, HistoryFact,
-    LookupFailure, MailRoute, ProbeFailure, RandomPattern, Reading, Recorded, ReplyClass, RiskSource, SlotReport,
-    Strength, Tier, Verdict,
+    LookupFailure, MailRoute, ProbeFailure, RandomPattern, Reading, Recorded, ReplyClass, RiskSource,
+    SlotReport, Strength, Tier, Verdict,
 };
 
 use super::{
@@ -21,7 +21,8 @@ pub(super) fn write_trace(out: &mut impl Write, verdict: &Verdict, reports: &[Sl
     let mut silent: Vec<&str> = Vec::new();
     for report in reports.iter().filter(|report| Some(report.position) <= verdict.last_slot) {
         let of_stage = |recorded: &&Recorded| recorded.stage == report.stage;
-        let found: Vec<_> = verdict.evidence.findings.iter().filter(of_stage).map(|r| phrase(&r.finding)).collect();
+        let found: Vec<_> =
+            verdict.evidence.findings.iter().filter(of_stage).map(|r| phrase(&r.finding)).collect();
         if found.is_empty() {
             silent.push(&report.stage);
             continue;
@@ -99,7 +100,9 @@ fn route_phrase(route: &MailRoute) -> String {
         MailRoute::NullMx => "null MX: the domain accepts no mail".into(),
         MailRoute::NoMail => "neither MX nor address: no mail host".into(),
         MailRoute::NoDomain => "no such domain (NXDOMAIN)".into(),
-        MailRoute::Unanswered { failure } => format!("no answer ({}): nothing is known", lookup_phrase(*failure)),
+        MailRoute::Unanswered { failure } => {
+            format!("no answer ({}): nothing is known", lookup_phrase(*failure))
+        }
     }
 }
 
@@ -122,7 +125,8 @@ fn fault_phrase(cause: FaultCause) -> &'static str {
 
 fn trust_phrase(trust: &DomainTrust) -> String {
     let reasons: Vec<&str> = trust.reasons.iter().map(|reason| &**reason).collect();
-    let reasons = if reasons.is_empty() { "nothing for or against it".to_owned() } else { reasons.join(", ") };
+    let reasons =
+        if reasons.is_empty() { "nothing for or against it".to_owned() } else { reasons.join(", ") };
     format!("score {:.2}: {reasons}", trust.score)
 }
 

@@ -43,7 +43,9 @@ fn cause(reason: Reason) -> &'static str {
         Reason::StageFault => "A stage failed, which says nothing of the mailbox.",
         Reason::NoSmtpCheck => "No server was asked, so nothing is known of the mailbox.",
         Reason::CatchAll => "The server accepts every recipient, so an acceptance proves nothing.",
-        Reason::OperatorAcceptsAll => "This operator accepts every recipient, so an acceptance proves nothing.",
+        Reason::OperatorAcceptsAll => {
+            "This operator accepts every recipient, so an acceptance proves nothing."
+        }
         Reason::DisposableDomain => "The domain gives out throw-away addresses.",
         Reason::DisposableMx => "The domain's servers serve throw-away addresses.",
         Reason::KnownHardBounce => "It was refused for good before, and nothing newer is known.",

@@ -1,9 +1,9 @@
 //! The contract's decision list, words and scores, row by row.
 
 use mailsonde_engine::{
-    AliasType, CatchAllSource, DialogueStage, FaultCause, Finding, HistoryFact, MailRoute, MailboxState, Policy,
-    ProbeFailure, RandomPattern, RandomPolicy, Reason, ReplyClass, RiskSource, RolePolicy, RoleType, Signal,
-    SignalName, Strength, SyntaxReason, Tier, judge,
+    AliasType, CatchAllSource, DialogueStage, FaultCause, Finding, HistoryFact, MailRoute, MailboxState,
+    Policy, ProbeFailure, RandomPattern, RandomPolicy, Reason, ReplyClass, RiskSource, RolePolicy, RoleType,
+    Signal, SignalName, Strength, SyntaxReason, Tier, judge,
 };
 
 use super::cases::{
