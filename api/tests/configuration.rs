@@ -18,7 +18,7 @@ fn check(toml: &str) -> String {
 }
 
 fn json(config: impl serde::Serialize) -> Value {
-    serde_json::to_value(config).unwrap()
+    serde_json::to_value(config).expect("a configuration is JSON")
 }
 
 /// The tables of the components, with the defaults that their code has.

@@ -181,7 +181,8 @@ async fn run_slot(slot: &Slot, cx: &Context, batch: &mut Batch) -> Option<(Fault
     };
     let cx = Context { deadline: until, ..cx.clone() };
     let mut canceled = cx.canceled.clone();
-    let work = AssertUnwindSafe(slot.stage.run(&cx, batch)).catch_unwind();
+    // Within a future of its own, so that a panic before the stage's future exists is caught too.
+    let work = AssertUnwindSafe(async { slot.stage.run(&cx, batch).await }).catch_unwind();
     tokio::select! {
         biased;
         done = work => match done {

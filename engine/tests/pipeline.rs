@@ -83,7 +83,7 @@ fn batch(inputs: &[&str]) -> Batch {
 async fn keys(slots: Vec<Slot>, inputs: &[&str]) -> Vec<Vec<&'static str>> {
     let pipeline = Pipeline::new("test", slots).unwrap();
     let mut batch = batch(inputs);
-    pipeline.run(&Context::within(Duration::from_secs(60)), &mut batch).await;
+    pipeline.run(&Context::within(Duration::from_mins(1)), &mut batch).await;
     batch.subjects().iter().map(|subject| subject.findings().map(Finding::key).collect()).collect()
 }
 
@@ -105,7 +105,7 @@ async fn every_way_to_fail_costs_only_the_unsettled() {
         let slot = scripted(end).deadline(Some(Duration::from_secs(5)));
         let pipeline = Pipeline::new("test", vec![slot, mark("mark")]).unwrap();
         let mut batch = batch(&["quick 1", "slow", "quick 2"]);
-        let reports = pipeline.run(&Context::within(Duration::from_secs(60)), &mut batch).await;
+        let reports = pipeline.run(&Context::within(Duration::from_mins(1)), &mut batch).await;
 
         assert_eq!([0, 1, 2].map(|at| cause(&batch, at)), [None, Some(expected), None]);
         assert_eq!((reports[0].entered, reports[0].faults, reports[0].cause), (3, 1, Some(expected)));
@@ -126,7 +126,7 @@ async fn the_requests_deadline_and_the_slots_are_told_apart() {
 #[tokio::test(start_paused = true)]
 async fn who_cancels_is_served_at_once() {
     let (cancel, canceled) = watch::channel(false);
-    let cx = Context { canceled, ..Context::within(Duration::from_secs(60)) };
+    let cx = Context { canceled, ..Context::within(Duration::from_mins(1)) };
     let pipeline = Pipeline::new("test", vec![scripted(End::Hangs)]).unwrap();
     let mut batch = batch(&["quick", "slow"]);
     let began = tokio::time::Instant::now();
@@ -196,7 +196,7 @@ async fn the_longest_wait_serves_all_who_defer() {
     let pipeline = Pipeline::new("test", slots.to_vec()).unwrap();
     let mut batch = batch(&["someone"]);
     pipeline.run(&Context::within(Duration::from_secs(1)), &mut batch).await;
-    let deferral = Deferral { wait: Duration::from_secs(300), egress: EgressId(2) };
+    let deferral = Deferral { wait: Duration::from_mins(5), egress: EgressId(2) };
     assert_eq!(batch.subjects()[0].deferral(), Some(deferral));
 }
 

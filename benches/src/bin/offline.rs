@@ -30,10 +30,10 @@ fn main() -> Result<()> {
     let began = std::time::Instant::now();
     let mut valid = 0;
     for inputs in addresses.chunks(BATCH_MAX) {
-        let verified = runtime.block_on(verifier.verify(Inputs { first_row: 1, inputs: inputs.to_vec() }));
-        valid += verified.verdicts.iter().filter(|verdict| verdict.address.is_some()).count();
+        let batch = runtime.block_on(verifier.verify(Inputs { first_row: 1, inputs: inputs.to_vec() }));
+        valid += batch.verdicts.iter().filter(|verdict| verdict.address.is_some()).count();
         if mode == "json" {
-            write_json(&verified, &mut std::io::sink())?;
+            write_json(&batch, &mut std::io::sink())?;
         }
     }
     let seconds = began.elapsed().as_secs_f64();
@@ -59,10 +59,10 @@ fn offline_verifier() -> Result<Verifier> {
     })
 }
 
-fn write_json(verified: &Verified, out: &mut impl Write) -> Result<()> {
+fn write_json(batch: &Verified, out: &mut impl Write) -> Result<()> {
     let shape = Shape { include_email: true, explain: false };
-    for verdict in &verified.verdicts {
-        serde_json::to_writer(&mut *out, &Verification::of(verdict, verified.moment, shape))?;
+    for verdict in &batch.verdicts {
+        serde_json::to_writer(&mut *out, &Verification::of(verdict, batch.moment, shape))?;
     }
     Ok(())
 }
