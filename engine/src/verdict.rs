@@ -1,5 +1,7 @@
 //! Verdicts: what the judge said of a subject, with the evidence that lets anyone judge it again.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{Address, AliasType, Finding, Judgement, Policy, Recorded, RoleType, Subject, judge};
@@ -25,7 +27,7 @@ pub struct Flags {
 }
 
 /// A subject's end: the judgement, and what it rests on.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Verdict {
     /// The input as submitted.
     pub input: Box<str>,
@@ -48,6 +50,14 @@ pub struct Evidence {
     pub policy: Policy,
     /// What was found, and by which stage.
     pub findings: Vec<Recorded>,
+}
+
+/// Without the input: no address gets into a log in full.
+impl fmt::Debug for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Verdict");
+        shown.field("address", &self.address).field("judgement", &self.judgement).finish_non_exhaustive()
+    }
 }
 
 impl Verdict {
