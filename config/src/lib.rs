@@ -10,7 +10,7 @@
 //! ```
 //! #[derive(Debug, serde::Deserialize)]
 //! #[serde(deny_unknown_fields)]
-//! struct Judge { role: String, random: String }
+//! struct Judge { role: String, random: String, history_trust_days: u32 }
 //!
 //! let settings: mailsonde_config::Settings = "[judge]\nrandon = 'always'".parse()?;
 //! let wrong = settings.section::<Judge>("judge").unwrap_err();
