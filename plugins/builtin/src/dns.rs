@@ -12,8 +12,8 @@
 use std::sync::Arc;
 
 use mailsonde_engine::{
-    Batch, BoxFuture, Context, Facts, Finding, Lookup, MX_HOSTS_MAX, MailHost, MailRoute, Operator, Outcome,
-    RecordData, RecordKind, Resolver, Stage, StageError,
+    Batch, BoxFuture, Context, Facts, Finding, Lookup, LookupFailure, MX_HOSTS_MAX, MailHost, MailRoute,
+    Operator, Outcome, RecordData, RecordKind, Resolver, Stage, StageError,
 };
 use serde::{Deserialize, Serialize};
 
@@ -110,7 +110,12 @@ fn by_mx(records: &[RecordData]) -> MailRoute {
         }
     }
     let beside_null = candidates.iter().any(|(_, name)| name.is_empty());
-    if hosts.is_empty() { MailRoute::NullMx } else { MailRoute::Mx { hosts, beside_null } }
+    match (hosts.is_empty(), beside_null) {
+        (true, true) => MailRoute::NullMx,
+        // An answer without any MX record makes no sense, and must not be the end of a domain.
+        (true, false) => MailRoute::Unanswered { failure: LookupFailure::Unreachable },
+        (false, _) => MailRoute::Mx { hosts, beside_null },
+    }
 }
 
 fn tell(known: &Known, outcome: &mut Outcome) {
@@ -151,7 +156,7 @@ impl Stage for Dns {
 mod tests {
     use std::time::Duration;
 
-    use mailsonde_engine::{FaultCause, LookupFailure, Subject};
+    use mailsonde_engine::{FaultCause, Subject};
 
     use super::*;
     use crate::{
@@ -207,6 +212,13 @@ mod tests {
             route("example.test MX 0 .\nexample.test MX 10 mx.test").await,
             to(&[(10, "mx.test")], true)
         );
+    }
+
+    #[test]
+    fn an_answer_about_something_else_is_none() {
+        let nonsense = MailRoute::Unanswered { failure: LookupFailure::Unreachable };
+        assert_eq!(by_mx(&[]), nonsense);
+        assert_eq!(by_mx(&[RecordData::Present]), nonsense);
     }
 
     #[tokio::test]

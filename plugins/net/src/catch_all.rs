@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use mailsonde_engine::{Address, MxSet};
+use mailsonde_engine::Address;
 use tokio::time::Instant;
 
 use crate::random::Random;
@@ -37,15 +37,16 @@ pub fn random_recipient(random: &Random, domain: &str) -> Address {
     Address::new(&local, domain)
 }
 
-/// What is remembered of a domain at a set of mail hosts.
+/// What is remembered of a domain at a mail host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Fact {
     accepts_all: bool,
     until: Instant,
 }
 
-/// A domain by its mail hosts: when it moves, nothing is known of it any more.
-type Key = (Box<str>, MxSet);
+/// A domain and a mail host. When the domain moves, nothing is known of it any more; and its backup host, which may
+/// accept everybody, is not judged by its first one.
+type Key = (Box<str>, Box<str>);
 
 /// The memory of the process. Bounded: the older half is dropped when the younger one is full.
 #[derive(Debug, Default)]
@@ -61,26 +62,26 @@ struct Halves {
 
 impl CatchAllFacts {
     /// Whether the domain accepts every recipient, if that is known and still fresh.
-    pub fn recall(&self, domain: &str, mx: &MxSet) -> Option<bool> {
-        let key = (domain.into(), mx.clone());
+    pub fn recall(&self, domain: &str, host: &str) -> Option<bool> {
+        let key = (domain.into(), host.into());
         let halves = self.halves.lock().unwrap_or_else(PoisonError::into_inner);
         let fact = halves.young.get(&key).or_else(|| halves.old.get(&key))?;
         (Instant::now() < fact.until).then_some(fact.accepts_all)
     }
 
     /// Remembers how the domain answered.
-    pub fn remember(&self, domain: &str, mx: &MxSet, accepts_all: bool) {
+    pub fn remember(&self, domain: &str, host: &str, accepts_all: bool) {
         let until = Instant::now() + if accepts_all { YES_TTL } else { NO_TTL };
         let mut halves = self.halves.lock().unwrap_or_else(PoisonError::into_inner);
         if halves.young.len() >= FACTS_MAX / 2 {
             halves.old = std::mem::take(&mut halves.young);
         }
-        halves.young.insert((domain.into(), mx.clone()), Fact { accepts_all, until });
+        halves.young.insert((domain.into(), host.into()), Fact { accepts_all, until });
     }
 
     /// Forgets the domain: its answers contradict what is remembered.
-    pub fn forget(&self, domain: &str, mx: &MxSet) {
-        let key = (domain.into(), mx.clone());
+    pub fn forget(&self, domain: &str, host: &str) {
+        let key = (domain.into(), host.into());
         let mut halves = self.halves.lock().unwrap_or_else(PoisonError::into_inner);
         halves.young.remove(&key);
         halves.old.remove(&key);
@@ -90,11 +91,6 @@ impl CatchAllFacts {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mailsonde_engine::MailHost;
-
-    fn mx(host: &str) -> MxSet {
-        [MailHost { preference: 10, name: host.into() }].into()
-    }
 
     #[test]
     fn a_random_recipient_is_plausible_and_new() {
@@ -112,37 +108,37 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn facts_grow_old() {
         let facts = CatchAllFacts::default();
-        assert_eq!(facts.recall("yes.test", &mx("a")), None);
-        facts.remember("yes.test", &mx("a"), true);
-        facts.remember("no.test", &mx("a"), false);
-        assert_eq!(facts.recall("yes.test", &mx("a")), Some(true));
-        assert_eq!(facts.recall("yes.test", &mx("b")), None, "other hosts, other facts");
+        assert_eq!(facts.recall("yes.test", "a"), None);
+        facts.remember("yes.test", "a", true);
+        facts.remember("no.test", "a", false);
+        assert_eq!(facts.recall("yes.test", "a"), Some(true));
+        assert_eq!(facts.recall("yes.test", "b"), None, "another host, other facts");
         let second = Duration::from_secs(1);
         tokio::time::advance(NO_TTL.saturating_sub(second)).await;
-        assert_eq!(facts.recall("no.test", &mx("a")), Some(false));
+        assert_eq!(facts.recall("no.test", "a"), Some(false));
         tokio::time::advance(second).await;
-        assert_eq!(facts.recall("no.test", &mx("a")), None);
-        assert_eq!(facts.recall("yes.test", &mx("a")), Some(true));
+        assert_eq!(facts.recall("no.test", "a"), None);
+        assert_eq!(facts.recall("yes.test", "a"), Some(true));
         tokio::time::advance(YES_TTL.saturating_sub(NO_TTL)).await;
-        assert_eq!(facts.recall("yes.test", &mx("a")), None);
+        assert_eq!(facts.recall("yes.test", "a"), None);
     }
 
     #[tokio::test(start_paused = true)]
     async fn memory_is_bounded_and_keeps_the_younger_half() {
         let facts = CatchAllFacts::default();
         for n in 0..FACTS_MAX * 2 {
-            facts.remember(&format!("d{n}.test"), &mx("a"), true);
+            facts.remember(&format!("d{n}.test"), "a", true);
         }
         let halves = facts.halves.lock().unwrap();
         assert!(halves.young.len() + halves.old.len() <= FACTS_MAX);
-        assert!(halves.young.contains_key(&(format!("d{}.test", FACTS_MAX * 2 - 1).into(), mx("a"))));
+        assert!(halves.young.contains_key(&(format!("d{}.test", FACTS_MAX * 2 - 1).into(), "a".into())));
     }
 
     #[tokio::test]
     async fn a_contradicted_fact_is_forgotten() {
         let facts = CatchAllFacts::default();
-        facts.remember("yes.test", &mx("a"), true);
-        facts.forget("yes.test", &mx("a"));
-        assert_eq!(facts.recall("yes.test", &mx("a")), None);
+        facts.remember("yes.test", "a", true);
+        facts.forget("yes.test", "a");
+        assert_eq!(facts.recall("yes.test", "a"), None);
     }
 }

@@ -9,13 +9,35 @@ use std::{borrow::Cow, sync::Arc};
 use mailsonde_engine::{Address, DialogueStage, Operator, Reading, ReplyClass, Strength};
 
 use crate::{
-    echo::{escape, mask},
+    echo::{escape, mask, mask_addresses, mask_sender},
     reply::Reply,
     rules::rules,
 };
 
 /// Words that a `*` in a phrase may stand for.
 const GAP_MAX: usize = 4;
+
+/// Words of a text that are read. Real ones have a hundred; a reply may have twenty thousand, to keep us busy.
+const WORDS_MAX: usize = 400;
+
+/// What an `@` in a phrase stands for: words for a mailbox, and the mask of its address.
+const MAILBOX_WORDS: &[&str] = &[
+    "rcpt",
+    "recipient",
+    "recipients",
+    "user",
+    "users",
+    "username",
+    "mailbox",
+    "inbox",
+    "account",
+    "accounts",
+    "address",
+    "addresses",
+    "alias",
+    "email",
+    "customer",
+];
 
 /// One line of the table: when it fits, what the reply then means, and why we think so.
 #[derive(Debug)]
@@ -43,7 +65,7 @@ pub struct Rule {
 }
 
 /// A condition on a reply's text. Phrases are words in lower case, without signs; `block*` fits every word that
-/// begins so, and a `*` alone up to four words.
+/// begins so, a `*` alone up to four words, and an `@` alone any word for a mailbox (`user`, `account`, its address).
 #[derive(Debug)]
 pub enum Text {
     /// Whatever it says.
@@ -72,16 +94,25 @@ pub struct Peer {
     pub host: Arc<str>,
     /// Who runs it.
     pub operator: Option<Operator>,
+    /// What it was told in MAIL: a text that names our sender is about us. Empty for the null sender.
+    pub sender: Box<str>,
 }
 
 impl Peer {
     /// The peer of this name (lower case, no final dot).
     pub fn named(host: &str) -> Self {
-        Self { host: host.into(), operator: Operator::of_host(host) }
+        Self { host: host.into(), operator: Operator::of_host(host), sender: "".into() }
+    }
+
+    /// The same peer, that hears mail from `sender`.
+    #[must_use]
+    pub fn hearing_from(self, sender: &str) -> Self {
+        Self { sender: sender.into(), ..self }
     }
 
     /// Reads a reply of this peer; `recipient` is whom it was about, when it was about one.
     pub fn read(&self, stage: DialogueStage, reply: &Reply, recipient: Option<&Address>) -> Reading {
+        let reply = &reply.edited(|text| mask_sender(text, &self.sender, recipient));
         let Classified { class, strength, rule } = classify(stage, reply, self.operator, recipient);
         let text = reply.lines().collect::<Vec<_>>().join("\n");
         Reading {
@@ -105,9 +136,29 @@ pub fn classify(
     operator: Option<Operator>,
     recipient: Option<&Address>,
 ) -> Classified {
-    let text = normal(&mask(&reply.words(), recipient));
+    let words = reply.words();
+    let (masked, with_local) = (mask(&words, recipient), mask_addresses(&words, recipient));
+    let read = |text: &str| find_rule(stage, reply, operator, text);
+    let classified = read(&masked);
+    // Whoever is called `spam` or `sender` makes such a word of the host's an echo. Only where both ways of reading
+    // call the mailbox dead, it is.
+    if masked != with_local && classified.is_dead() {
+        return Some(read(&with_local)).filter(|other| !other.is_dead()).unwrap_or(classified);
+    }
+    classified
+}
+
+impl Classified {
+    fn is_dead(self) -> bool {
+        use ReplyClass::{Disabled, NoSuchDomain, NoSuchMailbox, NonAsciiUnsupported, NotAcceptingMail};
+        matches!(self.class, NoSuchMailbox | NoSuchDomain | Disabled | NotAcceptingMail | NonAsciiUnsupported)
+    }
+}
+
+fn find_rule(stage: DialogueStage, reply: &Reply, operator: Option<Operator>, text: &str) -> Classified {
+    let text = normal(text);
     let words: Vec<&str> =
-        text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
+        text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).take(WORDS_MAX).collect();
     let heard = Heard { stage, code: reply.code(), enhanced: reply.enhanced(), operator, words: &words };
     rules()
         .find(|rule| heard.fits(rule))
@@ -165,7 +216,11 @@ fn begins(words: &[&str], phrase: &str) -> bool {
         return (0..=GAP_MAX.min(words.len())).any(|skipped| begins(&words[skipped..], rest));
     }
     let Some((word, more)) = words.split_first() else { return false };
-    let fits = part.strip_suffix('*').map_or(*word == part, |stem| word.starts_with(stem));
+    let fits = match part.strip_suffix('*') {
+        Some(stem) => word.starts_with(stem),
+        None if part == "@" => MAILBOX_WORDS.contains(word),
+        None => *word == part,
+    };
     fits && begins(more, rest)
 }
 
@@ -185,6 +240,8 @@ mod tests {
             ("is full now", true),
             ("full now please", false),
             ("now", true),
+            ("@ * full", true),
+            ("person * @", false),
         ] {
             assert_eq!(says(&words, phrase), fits, "{phrase}");
         }
@@ -198,6 +255,43 @@ mod tests {
         assert_eq!(classify(DialogueStage::Rcpt, &reply, None, Some(&jane)).class, ReplyClass::Unclear);
         let reading = Peer::named("mx.example.org").read(DialogueStage::Rcpt, &reply, Some(&jane));
         assert_eq!(&*reading.text, "<rcpt> sent us to bed");
+    }
+
+    #[test]
+    fn a_text_that_names_our_sender_is_about_us() {
+        let (jane, probe) = (Address::new("jane", "example.org"), Address::new("probe", "example.net"));
+        let reply =
+            Reply::from_text("550-5.1.1 Callout:\n550 5.1.1 <Probe@example.net>: no such user").unwrap();
+        let peer = Peer::named("mx.example.org").hearing_from("probe@example.net");
+        let reading = peer.read(DialogueStage::Rcpt, &reply, Some(&jane));
+        assert_eq!((reading.class, reading.rule.as_ref()), (ReplyClass::Policy, "us.sender"));
+        assert!(reading.text.ends_with("<mailfrom>: no such user"), "{}", reading.text);
+        // Asked about itself, the sender is the recipient.
+        let reply = Reply::from_text("550 5.1.1 <probe@example.net>: no such user").unwrap();
+        assert_eq!(peer.read(DialogueStage::Rcpt, &reply, Some(&probe)).class, ReplyClass::NoSuchMailbox);
+    }
+
+    #[test]
+    fn a_local_part_that_is_a_word_hides_no_refusal_of_us() {
+        for (local, text, class) in [
+            ("spam", "550 Rejected: spam", ReplyClass::Policy),
+            ("sender", "550 Sender rejected", ReplyClass::Policy),
+            ("user", "550 User unknown", ReplyClass::NoSuchMailbox),
+            ("inactive", "550 inactive... sent us to bed", ReplyClass::Unclear),
+        ] {
+            let recipient = Address::new(local, "example.org");
+            let reply = Reply::from_text(text).unwrap();
+            assert_eq!(classify(DialogueStage::Rcpt, &reply, None, Some(&recipient)).class, class, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_endless_text_is_not_read_to_its_end() {
+        let text = |words: usize| format!("550 {}no such user", "nothing ".repeat(words));
+        let class_of =
+            |text: &str| classify(DialogueStage::Rcpt, &Reply::from_text(text).unwrap(), None, None).class;
+        assert_eq!(class_of(&text(100)), ReplyClass::NoSuchMailbox);
+        assert_eq!(class_of(&text(WORDS_MAX)), ReplyClass::Unclear);
     }
 
     #[test]

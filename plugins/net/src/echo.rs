@@ -13,22 +13,43 @@ pub(crate) const RECIPIENT_MASK: &str = "<rcpt>";
 /// Stands for the recipient's domain.
 pub(crate) const DOMAIN_MASK: &str = "<domain>";
 
+/// Stands for our sender. The rules know the word.
+pub(crate) const SENDER_MASK: &str = "<mailfrom>";
+
 /// Masks what `text` echoes of `recipient`, and every other address in it.
 pub(crate) fn mask(text: &str, recipient: Option<&Address>) -> String {
+    let masked = mask_addresses(text, recipient);
+    match recipient {
+        // A local part of one letter names nobody, and letters stand alone in ordinary text.
+        Some(address) if address.local().chars().nth(1).is_some() => {
+            replace(&masked, address.local(), RECIPIENT_MASK, is_whole_word)
+        }
+        _ => masked,
+    }
+}
+
+/// Masks whole addresses and the recipient's domain, but not its local part where that stands alone: it may be an
+/// ordinary word there.
+pub(crate) fn mask_addresses(text: &str, recipient: Option<&Address>) -> String {
     let mut masked = text.to_owned();
     if let Some(address) = recipient {
         masked = replace(&masked, address.as_str(), RECIPIENT_MASK, |_, _| true);
         masked = replace(&masked, &address.as_str().replacen('@', "%40", 1), RECIPIENT_MASK, |_, _| true);
     }
-    masked = mask_addresses(&masked);
-    if let Some(address) = recipient {
-        masked = replace(&masked, address.domain(), DOMAIN_MASK, is_whole_word);
-        // A local part of one letter names nobody, and letters stand alone in ordinary text.
-        if address.local().chars().nth(1).is_some() {
-            masked = replace(&masked, address.local(), RECIPIENT_MASK, is_whole_word);
-        }
+    // An address in a link has its at sign encoded.
+    masked = mask_any(&mask_any(&masked, "@"), "%40");
+    match recipient {
+        Some(address) => replace(&masked, address.domain(), DOMAIN_MASK, is_whole_word),
+        None => masked,
     }
-    masked
+}
+
+/// Masks what `text` echoes of our sender, unless it is the recipient too.
+pub(crate) fn mask_sender(text: &str, sender: &str, recipient: Option<&Address>) -> String {
+    if recipient.is_some_and(|address| address.as_str().eq_ignore_ascii_case(sender)) {
+        return text.to_owned();
+    }
+    replace(text, sender, SENDER_MASK, is_whole_word)
 }
 
 /// The text as evidence: one line, nothing that could act on a terminal or a page, at most [`REPLY_TEXT_MAX`] octets.
@@ -62,16 +83,17 @@ fn replace(text: &str, needle: &str, mask: &str, holds: fn(&str, &str) -> bool) 
     replace_ranges(text, hits.filter(|hit| holds(&text[..hit.start], &text[hit.end..])), mask)
 }
 
-/// Replaces everything of the form `x@y`.
-fn mask_addresses(text: &str) -> String {
+/// Replaces everything of the form `x@y`, where `at_sign` is how the `@` is written.
+fn mask_any(text: &str, at_sign: &str) -> String {
     // `/`, `=` and `?` may stand in a local part too, but mostly lead an address inside a link.
     let in_local = |c: char| c.is_alphanumeric() || "!#$%&'*+-^_`{|}~.".contains(c);
     let in_domain = |c: char| c.is_alphanumeric() || "-.:[]".contains(c);
-    let hits = text.match_indices('@').filter_map(|(at, _)| {
+    let hits = text.match_indices(at_sign).filter_map(|(at, _)| {
+        let behind = &text[at + at_sign.len()..];
         let local = text[..at].chars().rev().take_while(|c| in_local(*c)).map(char::len_utf8).sum::<usize>();
-        let domain = text[at + 1..].chars().take_while(|c| in_domain(*c)).map(char::len_utf8).sum::<usize>();
-        let domain = text[at + 1..][..domain].trim_end_matches(['.', ':', '-']).len();
-        (local > 0 && domain > 0).then(|| at - local..at + 1 + domain)
+        let domain = behind.chars().take_while(|c| in_domain(*c)).map(char::len_utf8).sum::<usize>();
+        let domain = behind[..domain].trim_end_matches(['.', ':', '-']).len();
+        (local > 0 && domain > 0).then(|| at - local..at + at_sign.len() + domain)
     });
     replace_ranges(text, hits, RECIPIENT_MASK)
 }
@@ -124,6 +146,10 @@ mod tests {
             (
                 "see https://mx.test/why?id=jane.doe%40example.org&x=1",
                 "see https://mx.test/why?id=<rcpt>&x=1",
+            ),
+            (
+                "see https://mx.test/?a=jane.doe%2Bx%40example.org, b=j.d%40inner.test",
+                "see https://mx.test/?a=<rcpt>, b=<rcpt>",
             ),
             ("forwarded to <j.d@inner.test>, which refused", "forwarded to <rcpt>, which refused"),
             ("unknown user at example.org.", "unknown user at <domain>."),

@@ -112,14 +112,14 @@ impl Shared {
     async fn ask_hosts(&self, ask: &Ask, inquiry: &mut Inquiry) {
         let key = BudgetKey::of(&ask.mx);
         for host in hosts::in_order(&ask.mx, &self.random) {
-            inquiry.enter_host(false);
+            inquiry.enter_host(&host.name, false);
             self.ask_host(&host.name, ask, &key, inquiry).await;
             if inquiry.is_done() {
                 return;
             }
         }
         for host in inquiry.unconfirmed_hosts() {
-            inquiry.enter_host(true);
+            inquiry.enter_host(&host, true);
             self.ask_host(&host, ask, &key, inquiry).await;
         }
     }
@@ -133,7 +133,7 @@ impl Shared {
             Ok(addresses) => addresses,
             Err(failure) => return inquiry.note_failure(failure),
         };
-        let peer = Peer::named(host);
+        let peer = Peer::named(host).hearing_from(&self.identity.sender);
         for address in addresses {
             match self.ask_address(address, &peer, ask, key, inquiry).await {
                 Ok(()) => return,
@@ -177,14 +177,15 @@ impl Shared {
             match ended {
                 Ended::Finished | Ended::Over => return Ok(()),
                 Ended::Full => {}
-                Ended::Limited { answered } => size.learned_max = Some(answered.max(1)),
+                Ended::Limited { answered } => size.learned_max = Some(answered),
                 Ended::Dropped { answered } => {
                     drops += 1;
                     if drops == DROPS_PER_HOST_MAX {
                         inquiry.note_failure(ProbeFailure::Disconnected);
                         return Ok(());
                     }
-                    size.learned_max = Some(answered.max(1));
+                    // At the first recipient it is no limit.
+                    size.learned_max = Some(answered).filter(|max| *max > 0).or(size.learned_max);
                 }
             }
         }

@@ -75,6 +75,11 @@ impl Reply {
         bare.collect::<Vec<_>>().join(" ")
     }
 
+    /// The same reply with another text.
+    pub(crate) fn edited(&self, edit: impl FnOnce(&str) -> String) -> Self {
+        Self { code: self.code, text: edit(&self.text) }
+    }
+
     /// Reads a reply that a person pasted: any line ends, codes only where they are.
     pub fn from_text(text: &str) -> Option<Self> {
         let mut lines = text.trim().lines();

@@ -21,6 +21,9 @@ use crate::{
 /// How long the farewell may take to leave; its answer is not waited for.
 const QUIT_MAX: Duration = Duration::from_millis(500);
 
+/// Operators that take recipients of one domain alone in a transaction, and answer others with 451 4.3.0.
+const ONE_DOMAIN_OPERATORS: &[&str] = &["google", "gmail"];
+
 /// Who we say that we are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Identity {
@@ -67,9 +70,11 @@ pub(crate) struct Session {
 }
 
 /// An open MAIL command.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Transaction {
     smtputf8: bool,
+    /// Of its first recipient.
+    domain: Box<str>,
     recipients: usize,
 }
 
@@ -95,7 +100,7 @@ impl Session {
         if address.is_smtputf8() && !self.extensions.offers("SMTPUTF8") {
             return Ok(self.non_ascii_unsupported());
         }
-        self.begin(address.is_smtputf8()).await?;
+        self.begin(address).await?;
         let reply = self.exchange(Command::Rcpt(address.as_str())).await?;
         if let Some(transaction) = &mut self.transaction {
             transaction.recipients += 1;
@@ -123,11 +128,14 @@ impl Session {
     }
 
     /// Makes sure of a transaction in which the next recipient can be named.
-    async fn begin(&mut self, smtputf8: bool) -> Result<(), Break> {
+    async fn begin(&mut self, next: &Address) -> Result<(), Break> {
+        let smtputf8 = next.is_smtputf8();
+        let takes_one_domain = self.peer.operator.is_some_and(|o| ONE_DOMAIN_OPERATORS.contains(&o.id()));
         let serves = |open: &Transaction| {
             // A bounce goes to one recipient: hosts refuse more of them with 5.5.3.
             let has_room = open.recipients == 0 || !self.identity.sender.is_empty();
-            has_room && (open.smtputf8 || !smtputf8)
+            let fits = !takes_one_domain || *open.domain == *next.domain();
+            has_room && fits && (open.smtputf8 || !smtputf8)
         };
         if self.transaction.as_ref().is_some_and(serves) {
             return Ok(());
@@ -140,7 +148,7 @@ impl Session {
         let reply = self.exchange(Command::Mail { sender: &identity.sender, smtputf8 }).await?;
         self.expect(reply, 250, DialogueStage::Mail)?;
         self.wire.allow_utf8(smtputf8);
-        self.transaction = Some(Transaction { smtputf8, recipients: 0 });
+        self.transaction = Some(Transaction { smtputf8, domain: next.domain().into(), recipients: 0 });
         Ok(())
     }
 

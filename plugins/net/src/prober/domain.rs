@@ -11,7 +11,7 @@ pub(super) struct Domain {
     pub(super) waiting: usize,
     /// They have waited since an earlier session.
     pub(super) is_late: bool,
-    /// Recipients accepted so far.
+    /// Recipients accepted so far, whoever accepted them.
     pub(super) accepted: usize,
     /// Recipients that do not exist, as the hosts said.
     pub(super) unknown: usize,
@@ -23,6 +23,12 @@ pub(super) struct Domain {
 }
 
 impl Domain {
+    /// What was learned at one host is not known of the next.
+    pub(super) fn enter_host(&mut self) {
+        self.known = None;
+        self.first_random = None;
+    }
+
     /// What was learned in one session is from memory in the next.
     pub(super) fn enter_session(&mut self) {
         use CatchAllSource::{Cache, Session};

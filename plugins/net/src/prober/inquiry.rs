@@ -6,8 +6,8 @@
 use std::{collections::BTreeMap, mem};
 
 use mailsonde_engine::{
-    Address, Answer, Answered, Ask, CatchAll, CatchAllSource, MxSet, ProbeFailure, Reading, Reason,
-    ReplyClass, Stop, Strength,
+    Address, Answer, Answered, Ask, CatchAll, CatchAllSource, ProbeFailure, Reading, Reason, ReplyClass,
+    Stop, Strength,
 };
 use tokio::sync::mpsc;
 
@@ -16,10 +16,14 @@ use crate::catch_all::CatchAllFacts;
 
 pub(super) struct Inquiry {
     targets: Vec<Target>,
-    /// Indices of targets in the order of asking: those that need SMTPUTF8 last, so that one transaction serves the rest.
+    /// Indices of targets in the order of asking: those that need SMTPUTF8 last, so that one transaction serves the
+    /// rest; and domain by domain, as some operators want a transaction for each.
     order: Vec<usize>,
     domains: BTreeMap<Box<str>, Domain>,
-    mx: MxSet,
+    /// Hosts that the ask names.
+    hosts: usize,
+    /// The host that is being asked.
+    host: Box<str>,
     stop: Stop,
     answers: mpsc::UnboundedSender<Answered>,
     /// The most telling reason why a host could not be asked.
@@ -32,7 +36,7 @@ struct Target {
     state: State,
     /// The host that is being asked has answered, or is not to be asked again.
     asked_here: bool,
-    /// Hosts that said that the domain takes no mail, or is none of theirs.
+    /// Hosts that said that the recipient gets no mail there ([`is_denial`]).
     denials: usize,
 }
 
@@ -73,14 +77,16 @@ impl Inquiry {
             denials: 0,
         };
         let mut order: Vec<usize> = (0..ask.recipients.len()).collect();
-        order.sort_by_key(|index| ask.recipients[*index].is_smtputf8());
+        let rank = |index: usize| (ask.recipients[index].is_smtputf8(), ask.recipients[index].domain());
+        order.sort_by(|a, b| rank(*a).cmp(&rank(*b)));
         let domains =
             ask.recipients.iter().map(|address| (address.domain().into(), Domain::default())).collect();
         Self {
             targets: ask.recipients.iter().map(target).collect(),
             order,
             domains,
-            mx: ask.mx.clone(),
+            hosts: ask.mx.len(),
+            host: Box::default(),
             stop: ask.stop,
             answers,
             failure: None,
@@ -97,8 +103,13 @@ impl Inquiry {
     }
 
     /// A further host is about to be asked; with `second_look`, only about those whose refusal wants a second voice.
-    pub(super) fn enter_host(&mut self, second_look: bool) {
+    /// What one host does with unknown recipients says nothing of another: backups often accept everybody.
+    pub(super) fn enter_host(&mut self, host: &str, second_look: bool) {
+        self.host = host.into();
         self.second_look = second_look;
+        for domain in self.domains.values_mut() {
+            domain.enter_host();
+        }
         for target in &mut self.targets {
             target.asked_here = false;
         }
@@ -163,12 +174,12 @@ impl Inquiry {
                 self.domains.iter().filter(|(_, domain)| domain.waiting > 0 && is_due(domain, stop));
             let (name, domain) = waiting.next()?;
             let name = name.clone();
-            match facts.recall(&name, &self.mx) {
+            match facts.recall(&name, &self.host) {
                 Some(accepts_all) if !domain.contradicts(accepts_all) => {
                     self.learn(&name, verdict(accepts_all, CatchAllSource::Cache));
                 }
                 Some(_) => {
-                    facts.forget(&name, &self.mx);
+                    facts.forget(&name, &self.host);
                     return Some(name);
                 }
                 None => return Some(name),
@@ -192,6 +203,14 @@ impl Inquiry {
                 _ => self.targets[index].keep(earlier, reading),
             },
             settled @ (State::Accepted(_) | State::Answered) => self.targets[index].state = settled,
+        }
+    }
+
+    /// At this recipient the session broke: the others come first, in case it was for its sake.
+    pub(super) fn put_last(&mut self, next: &Next) {
+        if let Next::Target(last) = next {
+            self.order.retain(|index| index != last);
+            self.order.push(*last);
         }
     }
 
@@ -232,7 +251,10 @@ impl Inquiry {
         match heard {
             Some(known @ CatchAll::Unknown { .. }) => self.learn(name, known),
             Some(known) => {
-                facts.remember(name, &self.mx, matches!(known, CatchAll::Yes { .. }));
+                // A refusal of whatever cause may be of this session alone.
+                if reading.class != ReplyClass::Unclear {
+                    facts.remember(name, &self.host, matches!(known, CatchAll::Yes { .. }));
+                }
                 self.learn(name, known);
             }
             // A second one will tell.
@@ -267,8 +289,8 @@ impl Inquiry {
                     self.reply(index, reading, Some(CatchAll::Unknown { reason }));
                 }
                 State::Open(Some(reading)) if !is_denial(&reading) => self.reply(index, reading, None),
-                State::Open(Some(mut reading)) if self.targets[index].denials >= self.mx.len() => {
-                    reading.agreed = self.mx.len() > 1;
+                State::Open(Some(mut reading)) if self.targets[index].denials >= self.hosts => {
+                    reading.agreed = self.hosts > 1;
                     self.reply(index, reading, None);
                 }
                 // One host that takes no mail says nothing about the others, which could not be asked.
@@ -359,7 +381,7 @@ impl Inquiry {
 }
 
 impl Target {
-    /// Keeps the better of two replies that settle nothing: the first one, unless it only denies the domain.
+    /// Keeps the better of two replies that settle nothing: the first one, unless it only denies.
     fn keep(&mut self, earlier: Option<Box<Reading>>, reading: Box<Reading>) {
         self.denials += usize::from(is_denial(&reading));
         self.state = State::Open(Some(earlier.filter(|earlier| !is_denial(earlier)).unwrap_or(reading)));
@@ -371,9 +393,11 @@ fn reason_of(failure: ProbeFailure) -> Reason {
     if failure == ProbeFailure::ProtocolError { Reason::ProtocolError } else { Reason::Timeout }
 }
 
-/// Says that the whole domain gets no mail there, which every host has to say before it counts.
+/// Says what this host does not serve: the domain, or addresses that are not ASCII. Another host may, so every one has
+/// to say it before it counts.
 fn is_denial(reading: &Reading) -> bool {
-    matches!(reading.class, ReplyClass::NotAcceptingMail | ReplyClass::NoSuchDomain)
+    use ReplyClass::{NoSuchDomain, NonAsciiUnsupported, NotAcceptingMail};
+    matches!(reading.class, NotAcceptingMail | NoSuchDomain | NonAsciiUnsupported)
 }
 
 /// How much a failure tells about the hosts. One host without an address must not hide another that did not answer.

@@ -2,6 +2,7 @@
 
 mod catch_all;
 mod hosts;
+mod laws;
 mod sessions;
 
 use std::{sync::Arc, time::Duration};

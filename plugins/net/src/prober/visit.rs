@@ -98,9 +98,13 @@ pub(super) async fn visit(
                 inquiry.decline(*index, ProbeFailure::NotProbed);
                 continue;
             }
-            (Err(broken), _) => return after_break(broken, &tally, inquiry),
+            (Err(broken), _) => {
+                inquiry.put_last(&next);
+                return after_break(broken, &tally, inquiry);
+            }
         };
         if let Some(ended) = cut_by(&reading, tally.answered()) {
+            inquiry.put_last(&next);
             inquiry.postpone(&next, reading);
             return ended;
         }

@@ -30,7 +30,19 @@ const NOBODY: &[&str] = &[
 
 #[rustfmt::skip]
 pub(super) const RULES: &[Rule] = &[
-    // Before the recipient, everything is about us or about the host's own state.
+    // RFC 7504: 521 is a whole host's answer. Others give it for their blocklists, so the text must say so, and must
+    // not say of us: "does not accept mail from your network" is read above.
+    Rule { id: "no_mail.host", stages: ANYWHERE, codes: &[521, 554], source: "RFC 7504 §3",
+        text: Text::Says(&["does not accept mail", "does not accept email", "does not accept any mail",
+            "accepts no mail", "not accept* mail here", "no mail accepted here"]),
+        example: "521 mx.example.org does not accept mail", ..rcpt(ReplyClass::NotAcceptingMail, Strength::Code) },
+    Rule { id: "no_mail.null_mx", codes: &[550, 556], enhanced: &["5.1.10"], source: "RFC 7505 §4.1",
+        text: Text::Says(&["null mx", "nullmx"]),
+        example: "550 5.1.10 Recipient address has null MX", ..rcpt(ReplyClass::NotAcceptingMail, Strength::Code) },
+    Rule { id: "no_mail.domain", codes: &[556], source: "RFC 7504 §4",
+        example: "556 5.1.10 Domain does not accept mail", ..rcpt(ReplyClass::NotAcceptingMail, Strength::Code) },
+
+    // Before the recipient, everything else is about us or about the host's own state.
     Rule { id: "before.try_later", stages: BEFORE_RCPT, codes: &[4], enhanced: &["4.7.x"], source: IANA,
         example: "421 4.7.0 Try again later", ..anywhere(ReplyClass::Rate, Strength::Code) },
     Rule { id: "before.temporary", stages: BEFORE_RCPT, codes: &[4], source: RFC_5321,
@@ -63,7 +75,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule { id: "disabled.account", enhanced: &["5.7.13"], source: IANA,
         text: Text::Says(&["disabled", "suspended", "inactive", "deactivated"]),
         example: "525 5.7.13 This account is suspended", ..rcpt(ReplyClass::Disabled, Strength::Text) },
-    Rule { id: "disabled.code", enhanced: &["5.2.1"], source: RFC_3463,
+    Rule { id: "disabled.code", codes: &[550, 551, 552, 553], enhanced: &["5.2.1"], source: RFC_3463,
         example: "550 5.2.1 Mailbox disabled", ..rcpt(ReplyClass::Disabled, Strength::Code) },
     Rule { id: "size.code", enhanced: &["5.2.3", "5.3.4"], source: RFC_3463,
         example: "552 5.3.4 Exceeds the fixed limit", ..rcpt(ReplyClass::Policy, Strength::Code) },

@@ -76,7 +76,7 @@ pub(super) const RULES: &[Rule] = &[
         example: "451 Internal resource temporarily unavailable - https://community.mimecast.com/docs/DOC-1369#451",
         ..rcpt(ReplyClass::Greylisted, Strength::Operator) },
     Rule { id: "mimecast.invalid", operators: &["mimecast"], codes: &[550], source: MIMECAST,
-        text: Text::Says(&["invalid recipient", "recipient address rejected"]),
+        text: Text::Says(&["invalid recipient"]),
         example: "550 Invalid Recipient - https://community.mimecast.com/docs/DOC-1369#550",
         ..rcpt(ReplyClass::NoSuchMailbox, Strength::Operator) },
     Rule { id: "proofpoint.verifying", operators: &["proofpoint"], codes: &[421, 450, 451],
@@ -88,7 +88,7 @@ pub(super) const RULES: &[Rule] = &[
         text: Text::Says(&["ip address", "dns mx", "bad dns", "ptr", "reject due to policy"]),
         example: "550-Requested action not taken: mailbox unavailable\n550-Reject due to policy restrictions.\n550 For explanation visit https://postmaster.gmx.net/en/case?c=hi",
         ..rcpt(ReplyClass::Policy, Strength::Operator) },
-    Rule { id: "opensmtpd.invalid", codes: &[524], source: "OpenSMTPD: smtp_session.c",
+    Rule { id: "opensmtpd.invalid", codes: &[524], enhanced: &["5.2.4"], source: "OpenSMTPD: smtp_session.c",
         example: "524 5.2.4 Mailing list expansion problem: <jane@example.org>",
         ..rcpt(ReplyClass::NoSuchMailbox, Strength::Code) },
 ];

@@ -39,17 +39,6 @@ pub(super) const RULES: &[Rule] = &[
     Rule { id: "auth.required", stages: ANYWHERE, codes: &[530, 534, 535, 538], source: "RFC 4954 §6",
         example: "530 5.7.1 Authentication required", ..anywhere(ReplyClass::Policy, Strength::Code) },
 
-    // RFC 7504: 521 is a whole host's answer. Others give it for their blocklists, so the text must say so.
-    Rule { id: "no_mail.host", stages: &[Connect, Hello, Mail, Rcpt], codes: &[521, 554], source: "RFC 7504 §3",
-        text: Text::Says(&["does not accept mail", "does not accept email", "does not accept any mail",
-            "accepts no mail", "not accept* mail here", "no mail accepted here"]),
-        example: "521 mx.example.org does not accept mail", ..rcpt(ReplyClass::NotAcceptingMail, Strength::Code) },
-    Rule { id: "no_mail.null_mx", codes: &[550, 556], enhanced: &["5.1.10"], source: "RFC 7505 §4.1",
-        text: Text::Says(&["null mx", "nullmx"]),
-        example: "550 5.1.10 Recipient address has null MX", ..rcpt(ReplyClass::NotAcceptingMail, Strength::Code) },
-    Rule { id: "no_mail.domain", codes: &[556], source: "RFC 7504 §4",
-        example: "556 5.1.10 Domain does not accept mail", ..rcpt(ReplyClass::NotAcceptingMail, Strength::Code) },
-
     Rule { id: "helo.incomplete", stages: ANYWHERE, codes: &[504],
         source: "postconf(5) reject_non_fqdn_helo_hostname",
         example: "504 5.5.2 <probe>: Helo command rejected: need fully-qualified hostname",

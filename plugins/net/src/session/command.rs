@@ -2,8 +2,8 @@
 
 use super::Break;
 
-/// One command.
-#[derive(Debug, Clone, Copy)]
+/// One command. Not `Debug`: it holds a whole address.
+#[derive(Clone, Copy)]
 pub(super) enum Command<'a> {
     Ehlo(&'a str),
     Helo(&'a str),

@@ -192,7 +192,7 @@ async fn an_extra_reply_in_a_packet_of_its_own_is_seen_too() {
     });
     let (session, _) = open(host).await;
     let mut session = session.unwrap();
-    session.begin(false).await.unwrap();
+    session.begin(&jane()).await.unwrap();
     tokio::time::sleep(Duration::from_secs(2)).await;
     assert_eq!(session.recipient(&jane()).await, Err(Break::Protocol(Malformed::Unasked)));
 }

@@ -88,6 +88,7 @@ async fn poll_once(mut stream: Pin<&mut Stream>, buffer: &mut ReadBuf<'_>) -> Po
 
 impl Patience {
     fn reply_until(&self) -> Instant {
-        self.until.min(Instant::now() + self.reply)
+        // A patience past all counting ends with the session.
+        Instant::now().checked_add(self.reply).map_or(self.until, |until| until.min(self.until))
     }
 }

@@ -83,7 +83,7 @@ async fn a_remembered_yes_is_doubted_when_a_recipient_is_refused() {
     // The same host learns who is there.
     let strict = Host::knowing(&["jane"]);
     let (later, _) = prober_with(config(), Net::default().host("mx", "9.9.9.9", &strict));
-    later.0.facts.remember("example.org", &mx(&["mx"]), true);
+    later.0.facts.remember("example.org", "mx", true);
     let found = answers(&later, ask(mx(&["mx"]), &["jane@example.org", "joe@example.org"])).await;
     assert_eq!(catch_all(&found[0]), NO);
 }
@@ -91,7 +91,7 @@ async fn a_remembered_yes_is_doubted_when_a_recipient_is_refused() {
 #[tokio::test(start_paused = true)]
 async fn a_remembered_no_is_doubted_when_everybody_is_accepted() {
     let prober = one(&Host::default());
-    prober.0.facts.remember("example.org", &mx(&["mx"]), false);
+    prober.0.facts.remember("example.org", "mx", false);
     assert_eq!(catch_all(&answer(&prober, &["mx"]).await), NO_FROM_CACHE);
     let many: Vec<String> = (0..8).map(|n| format!("user{n}@example.org")).collect();
     let many: Vec<&str> = many.iter().map(String::as_str).collect();
@@ -109,4 +109,36 @@ async fn a_host_that_contradicts_itself_about_nobody_proves_nothing() {
     });
     let found = answers(&one(&host), ask(mx(&["mx"]), &["jane@example.org", "joe@example.org"])).await;
     assert_eq!(catch_all(&found[0]), Some(CatchAll::Unknown { reason: Reason::InconsistentAnswers }));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_backup_that_accepts_everybody_is_not_judged_by_the_first_host() {
+    let (strict, backup) = (Host::knowing(&["jane"]), Host::default());
+    let net = || Net::default().host("a", "9.9.9.1", &strict).host("b", "9.9.9.2", &backup);
+    let prober_of = |net| prober_with(config(), net).0;
+    assert_eq!(catch_all(&answer(&prober_of(net()), &["a", "b"]).await), NO);
+
+    // The first host is away, but what it said of unknown recipients is remembered.
+    let away = prober_of(Net::default().name("a", "9.9.9.1").host("b", "9.9.9.2", &backup));
+    away.0.facts.remember("example.org", "a", false);
+    assert_eq!(catch_all(&answer(&away, &["a", "b"]).await), YES);
+
+    // It goes away in the middle of an ask.
+    let fickle = Host::knowing(&["jane", "joe"]).on("RCPT TO:<joe", |_| Say::closing("421 4.3.2 bye"));
+    let net = Net::default().host("a", "9.9.9.1", &fickle).host("b", "9.9.9.2", &backup);
+    let found =
+        answers(&prober_of(net), ask(mx(&["a", "b"]), &["jane@example.org", "joe@example.org"])).await;
+    assert_eq!((catch_all(&found[0]), catch_all(&found[1])), (NO, YES));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_that_names_no_cause_is_not_remembered() {
+    let host = Host::default().on("RCPT", |line| {
+        Say::line(if line.contains("<jane@") { "250 ok" } else { "554 Transaction failed" })
+    });
+    let prober = one(&host);
+    for _ in 0..2 {
+        assert_eq!(catch_all(&answer(&prober, &["mx"]).await), NO);
+    }
+    assert_eq!(host.written().count("RCPT"), 4);
 }

@@ -137,3 +137,24 @@ async fn a_domain_takes_no_mail_only_when_every_host_says_so() {
     let net = Net::default().host("a", "9.9.9.1", &no_mail()).host("b", "9.9.9.2", &Host::default());
     assert_eq!(class(&answer(&prober(net), &["a", "b"]).await), ReplyClass::Accepted);
 }
+
+#[tokio::test(start_paused = true)]
+async fn one_host_without_smtputf8_says_nothing_of_the_others() {
+    let ascii = || Host::default();
+    let asked = |net| async move {
+        answers(&prober(net), ask(mx(&["a", "b"]), &["jörg@example.org"])).await.remove(0)
+    };
+    let away = Net::default().host("a", "9.9.9.1", &ascii()).name("b", "9.9.9.2");
+    assert_eq!(asked(away).await, Answer::Failed(ProbeFailure::ConnectionRefused));
+    let busy = rcpt("451 4.3.0 trouble").on("EHLO", |_| Say::line("250-mx\r\n250 SMTPUTF8"));
+    let busy = Net::default().host("a", "9.9.9.1", &busy).host("b", "9.9.9.2", &ascii());
+    assert_eq!(class(&asked(busy).await), ReplyClass::Temporary);
+    let both = Net::default().host("a", "9.9.9.1", &ascii()).host("b", "9.9.9.2", &ascii());
+    assert_eq!(class(&asked(both).await), ReplyClass::NonAsciiUnsupported);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_that_names_our_sender_is_none_of_the_recipient() {
+    let found = answer(&one(&rcpt("550 5.1.1 <probe@example.net>: no such user")), &["mx"]).await;
+    assert_eq!(class(&found), ReplyClass::Policy);
+}

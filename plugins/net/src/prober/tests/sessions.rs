@@ -241,3 +241,43 @@ async fn replies_out_of_turn_prove_nothing() {
             || matches!(catch_all(&found), Some(CatchAll::Unknown { .. }))
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_operator_that_takes_one_domain_at_a_time_is_asked_so() {
+    let domain = Arc::new(std::sync::Mutex::new(None::<String>));
+    let begun = domain.clone();
+    let host = Host::knowing(&["jane"])
+        .on("MAIL", move |_| {
+            *begun.lock().unwrap() = None;
+            Say::line("250 2.1.0 OK")
+        })
+        .on("RCPT", move |line| {
+            let asked = line.rsplit_once('@').unwrap().1.to_owned();
+            let fits = *domain.lock().unwrap().get_or_insert_with(|| asked.clone()) == asked;
+            Say::line(match (fits, line.contains("<jane@")) {
+                (false, _) => "451 4.3.0 Multiple destination domains per transaction is unsupported.",
+                (true, true) => "250 2.1.5 OK",
+                (true, false) => "550 5.1.1 The email account that you tried to reach does not exist.",
+            })
+        });
+    let prober = prober(Net::default().host("aspmx.l.google.com", "9.9.9.9", &host));
+    let all = ["jane@a.test", "jane@b.test", "joe@a.test", "joe@b.test"];
+    let found = answers(&prober, ask(mx(&["aspmx.l.google.com"]), &all)).await;
+    assert!(found[..2].iter().all(|found| catch_all(found) == NO));
+    assert!(found[2..].iter().all(|found| class(found) == ReplyClass::NoSuchMailbox));
+    // One transaction for the recipients of each domain, and one for its random recipient.
+    assert_eq!((host.connections(), host.written().count("MAIL")), (1, 4));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_recipient_at_which_the_host_hangs_up_costs_only_itself() {
+    for hang_up in [Say::Close, Say::closing("421 4.1.1 verification in progress")] {
+        let host = Host::knowing(&["user"]).on("RCPT TO:<joe@", move |_| hang_up.clone());
+        let found =
+            answers(&one(&host), ask(mx(&["mx"]), &["joe@example.org", "user@example.org", "x@example.org"]))
+                .await;
+        assert_eq!(class(&found[1]), ReplyClass::Accepted);
+        assert_eq!(class(&found[2]), ReplyClass::NoSuchMailbox);
+        assert!(!matches!(&found[0], Answer::Replied { reading, .. } if reading.code / 100 != 4));
+    }
+}
