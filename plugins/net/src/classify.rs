@@ -11,7 +11,7 @@ use mailsonde_engine::{Address, DialogueStage, Operator, Reading, ReplyClass, St
 use crate::{
     echo::{escape, mask, mask_addresses, mask_sender},
     reply::Reply,
-    rules::rules,
+    rules::{Rule, Text, rules},
 };
 
 /// Words that a `*` in a phrase may stand for.
@@ -38,43 +38,6 @@ const MAILBOX_WORDS: &[&str] = &[
     "email",
     "customer",
 ];
-
-/// One line of the table: when it fits, what the reply then means, and why we think so.
-#[derive(Debug)]
-pub struct Rule {
-    /// Stable id, kept as evidence.
-    pub id: &'static str,
-    /// Where in the dialogue.
-    pub stages: &'static [DialogueStage],
-    /// Reply codes; a single digit stands for all that begin with it.
-    pub codes: &'static [u16],
-    /// Enhanced codes, `x` for any number; none: whatever it is.
-    pub enhanced: &'static [&'static str],
-    /// Ids of operators; none: whoever it is.
-    pub operators: &'static [&'static str],
-    /// What the text says.
-    pub text: Text,
-    /// The meaning.
-    pub class: ReplyClass,
-    /// What the meaning rests on.
-    pub strength: Strength,
-    /// A reply that this rule reads, and no rule above it.
-    pub example: &'static str,
-    /// Where this is known from.
-    pub source: &'static str,
-}
-
-/// A condition on a reply's text. Phrases are words in lower case, without signs; `block*` fits every word that
-/// begins so, a `*` alone up to four words, and an `@` alone any word for a mailbox (`user`, `account`, its address).
-#[derive(Debug)]
-pub enum Text {
-    /// Whatever it says.
-    Any,
-    /// One of these phrases is in it.
-    Says(&'static [&'static str]),
-    /// It has no words but these.
-    Only(&'static [&'static str]),
-}
 
 /// What a rule made of a reply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

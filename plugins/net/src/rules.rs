@@ -13,7 +13,42 @@ mod dialogue;
 
 use mailsonde_engine::{DialogueStage, ReplyClass, Strength};
 
-use crate::classify::{Rule, Text};
+/// One line of the table: when it fits, what the reply then means, and why we think so.
+#[derive(Debug)]
+pub struct Rule {
+    /// Stable id, kept as evidence.
+    pub id: &'static str,
+    /// Where in the dialogue.
+    pub stages: &'static [DialogueStage],
+    /// Reply codes; a single digit stands for all that begin with it.
+    pub codes: &'static [u16],
+    /// Enhanced codes, `x` for any number; none: whatever it is.
+    pub enhanced: &'static [&'static str],
+    /// Ids of operators; none: whoever it is.
+    pub operators: &'static [&'static str],
+    /// What the text says.
+    pub text: Text,
+    /// The meaning.
+    pub class: ReplyClass,
+    /// What the meaning rests on.
+    pub strength: Strength,
+    /// A reply that this rule reads, and no rule above it.
+    pub example: &'static str,
+    /// Where this is known from.
+    pub source: &'static str,
+}
+
+/// A condition on a reply's text. Phrases are words in lower case, without signs; `block*` fits every word that
+/// begins so, a `*` alone up to four words, and an `@` alone any word for a mailbox (`user`, `account`, its address).
+#[derive(Debug)]
+pub enum Text {
+    /// Whatever it says.
+    Any,
+    /// One of these phrases is in it.
+    Says(&'static [&'static str]),
+    /// It has no words but these.
+    Only(&'static [&'static str]),
+}
 
 /// Every rule, in order.
 pub fn rules() -> impl Iterator<Item = &'static Rule> {

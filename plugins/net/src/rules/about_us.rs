@@ -3,8 +3,7 @@
 
 use mailsonde_engine::{ReplyClass, Strength};
 
-use super::{ANYWHERE, RFC_3463, anywhere, rcpt};
-use crate::classify::{Rule, Text};
+use super::{ANYWHERE, RFC_3463, Rule, Text, anywhere, rcpt};
 
 const POSTFIX: &str = "Postfix: SMTPD_ACCESS_README and its messages";
 const EXIM: &str = "Exim: default configuration and messages";

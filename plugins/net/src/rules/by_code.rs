@@ -2,8 +2,7 @@
 
 use mailsonde_engine::{ReplyClass, Strength};
 
-use super::{ANYWHERE, BEFORE_RCPT, RFC_3463, RFC_5321, anywhere, rcpt};
-use crate::classify::{Rule, Text};
+use super::{ANYWHERE, BEFORE_RCPT, RFC_3463, RFC_5321, Rule, Text, anywhere, rcpt};
 
 const IANA: &str = "IANA: SMTP Enhanced Status Codes";
 const MICROSOFT: &str = "Microsoft: NDR error codes in Exchange Online";

@@ -2,8 +2,7 @@
 
 use mailsonde_engine::{ReplyClass, Strength};
 
-use super::rcpt;
-use crate::classify::{Rule, Text};
+use super::{Rule, Text, rcpt};
 
 const GOOGLE: &str = "Google Workspace: SMTP errors and codes";
 const MICROSOFT: &str = "Microsoft: NDR error codes in Exchange Online";

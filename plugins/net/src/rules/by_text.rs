@@ -2,8 +2,7 @@
 
 use mailsonde_engine::{ReplyClass, Strength};
 
-use super::{RFC_3463, RFC_5321, rcpt};
-use crate::classify::{Rule, Text};
+use super::{RFC_3463, RFC_5321, Rule, Text, rcpt};
 
 const OBSERVED: &str = "observed at several hosts";
 

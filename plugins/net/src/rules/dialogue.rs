@@ -5,8 +5,7 @@ use mailsonde_engine::{
     ReplyClass, Strength,
 };
 
-use super::{ANYWHERE, RFC_5321, anywhere, rcpt};
-use crate::classify::{Rule, Text};
+use super::{ANYWHERE, RFC_5321, Rule, Text, anywhere, rcpt};
 
 #[rustfmt::skip]
 pub(super) const RULES: &[Rule] = &[
