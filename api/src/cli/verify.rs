@@ -3,14 +3,14 @@
 use std::{
     fmt,
     fs::File,
-    io::{self, IsTerminal, Read},
+    io::{self, BufRead, BufReader, IsTerminal, Read},
     path::Path,
     sync::Arc,
     thread,
 };
 
 use anyhow::{Context, Result};
-use indicatif::{ProgressBar, ProgressState, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use mailsonde_config::{Settings, did_you_mean};
 use tokio::sync::mpsc;
 
@@ -36,7 +36,7 @@ pub(super) fn run(config: Option<&Path>, args: &VerifyArgs) -> Result<()> {
     let is_single = matches!(&source, Source::Arguments(addresses) if addresses.len() == 1);
     let mut output = Output::new(args.format, args.explain, args.as_completed, is_single)?;
     let order = if args.as_completed { Order::Completed } else { Order::Submitted };
-    let progress = progress(args);
+    let progress = progress(source.len());
 
     let (sender, receiver) = mpsc::channel(BATCHES_WAITING_MAX);
     let reader = thread::spawn(move || source.send(&sender));
@@ -83,7 +83,8 @@ fn verifier(settings: &Settings, args: &VerifyArgs) -> Result<Verifier> {
 /// Where the addresses come from.
 enum Source {
     Arguments(Vec<String>),
-    Lines(Box<dyn Read + Send>),
+    /// Lines, and how many there are where that is known.
+    Lines(Box<dyn Read + Send>, Option<u64>),
 }
 
 impl Source {
@@ -95,20 +96,28 @@ impl Source {
         }
         if let Some(path) = &args.input {
             let file = File::open(path).map_err(|error| Usage(format!("{}: {error}", path.display())))?;
-            return Ok(Self::Lines(Box::new(file)));
+            return Ok(Self::Lines(Box::new(file), lines(path)));
         }
         match args.addresses.as_slice() {
             [] if io::stdin().is_terminal() => {
                 Err(Usage("no address: name one, or `-` to type them, or --input FILE".into()).into())
             }
-            [] => Ok(Self::Lines(Box::new(io::stdin()))),
-            [dash] if dash == "-" => Ok(Self::Lines(Box::new(io::stdin()))),
+            [] => Ok(Self::Lines(Box::new(io::stdin()), None)),
+            [dash] if dash == "-" => Ok(Self::Lines(Box::new(io::stdin()), None)),
             addresses if addresses.iter().any(|address| address == "-") => {
                 Err(Usage("`-` reads standard input and stands alone".into()).into())
             }
             addresses => {
                 Ok(Self::Arguments(addresses.iter().map(|address| address.trim().to_owned()).collect()))
             }
+        }
+    }
+
+    /// How many inputs there are, where that is known.
+    fn len(&self) -> Option<u64> {
+        match self {
+            Self::Arguments(addresses) => Some(addresses.len() as u64),
+            Self::Lines(_, len) => *len,
         }
     }
 
@@ -120,22 +129,60 @@ impl Source {
                 let _ = batches.blocking_send(Inputs { first_row: 1, inputs });
                 Ok(())
             }
-            Self::Lines(reader) => input::send_lines(reader, batches).context("reading the addresses"),
+            Self::Lines(reader, _) => input::send_lines(reader, batches).context("reading the addresses"),
         }
     }
 }
 
-/// A count on standard error, when somebody watches and the results go elsewhere.
-fn progress(args: &VerifyArgs) -> ProgressBar {
+/// How far it is, on standard error, when somebody watches and the results go elsewhere. A bar where the end is known.
+fn progress(len: Option<u64>) -> ProgressBar {
     let is_watched = io::stderr().is_terminal() && !io::stdout().is_terminal();
-    if !is_watched || args.addresses.len() == 1 && args.addresses[0] != "-" {
+    if !is_watched || len == Some(1) {
         return ProgressBar::hidden();
     }
-    let style = ProgressStyle::with_template("{spinner} {human_pos} addresses, {rate} a second, {elapsed}")
-        .unwrap_or_else(|_| ProgressStyle::default_spinner())
+    let template = match len {
+        Some(_) => "{wide_bar} {human_pos}/{human_len} addresses, {rate} a second, {eta} left",
+        None => "{spinner} {human_pos} addresses, {rate} a second, {elapsed}",
+    };
+    let style = ProgressStyle::with_template(template)
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
         .with_key("rate", |state: &ProgressState, out: &mut dyn fmt::Write| {
             // Nothing can be done about a terminal that takes no text.
             let _ = write!(out, "{:.0}", state.per_sec());
         });
-    ProgressBar::no_length().with_style(style)
+    ProgressBar::with_draw_target(len, ProgressDrawTarget::stderr()).with_style(style)
+}
+
+/// Counts the lines of a file, for its bar; `None` for what can be read only once.
+fn lines(path: &Path) -> Option<u64> {
+    if !path.metadata().ok()?.is_file() {
+        return None;
+    }
+    let mut reader = BufReader::with_capacity(256 * 1024, File::open(path).ok()?);
+    let (mut lines, mut is_inside) = (0, false);
+    loop {
+        let buffer = reader.fill_buf().ok()?;
+        let Some(last) = buffer.last() else { break };
+        is_inside = *last != b'\n';
+        lines += buffer.split(|octet| *octet == b'\n').count() as u64 - 1;
+        let used = buffer.len();
+        reader.consume(used);
+    }
+    Some(lines + u64::from(is_inside))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_counted_with_and_without_a_last_end() {
+        let path = std::env::temp_dir().join(format!("mailsonde-lines-{}", std::process::id()));
+        for (text, count) in [("", 0), ("a", 1), ("a\n", 1), ("a\n\nb", 3)] {
+            std::fs::write(&path, text).unwrap();
+            assert_eq!(lines(&path), Some(count), "{text:?}");
+        }
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(lines(Path::new("/dev/null")), None);
+    }
 }
