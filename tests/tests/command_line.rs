@@ -192,6 +192,36 @@ fn lists_are_refreshed_without_a_rebuild() {
 }
 
 #[test]
+fn replies_are_read_one_by_one() {
+    let lines = [
+        "550 5.1.1 <jane@example.com>: Recipient address rejected: User unknown in virtual mailbox table",
+        r#""250-first\n250 2.1.5 Ok""#,
+        r#"{"text":"250 recipient ok","mx":"mta5.am0.yahoodns.net"}"#,
+        r#"{"text":"554 5.7.1 Service unavailable; Client host blocked using a blocklist","stage":"connect"}"#,
+        "550",
+        "hello",
+    ];
+    let run = Mailsonde::new(&["reply", "--format", "jsonl"]).stdin(lines.join("\n")).run().unwrap();
+    let read: Vec<Value> = run.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let told: Vec<_> = read.iter().map(|read| (read["class"].as_str(), read["category"].as_str())).collect();
+    assert_eq!(
+        told,
+        [
+            (Some("no_such_mailbox"), Some("undeliverable")),
+            (Some("accepted"), Some("deliverable")),
+            (Some("accepted"), Some("accept_all")),
+            (Some("blocked"), Some("unknown")),
+            // Three digits alone are too weak to call a mailbox dead.
+            (Some("no_such_mailbox"), Some("unknown")),
+            (Some("protocol_error"), Some("unknown")),
+        ]
+    );
+    assert!(read.iter().all(|read| read["rule"].is_string()), "{read:?}");
+    let human = Mailsonde::new(&["reply", "452 4.2.2 The mailbox is full"]).run().unwrap().stdout;
+    assert!(human.starts_with("risky · mailbox_full") && human.contains("rule "), "{human}");
+}
+
+#[test]
 fn a_reader_that_leaves_is_no_error() {
     let addresses = "jane.doe@example.com\n".repeat(50_000);
     for (args, stdin) in [(vec!["completions", "bash"], ""), (vec!["verify", "--offline", "-"], &*addresses)]

@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use mailsonde_builtin::syntax;
+use serde::Deserialize;
 
 /// Verify email addresses without sending mail.
 #[derive(Debug, Parser)]
@@ -25,6 +26,8 @@ pub(super) struct Args {
 pub(super) enum Command {
     /// Verify addresses: arguments, a file, or lines on standard input
     Verify(VerifyArgs),
+    /// Say what SMTP replies mean: arguments, or lines on standard input
+    Reply(ReplyArgs),
     /// Check or show the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -92,6 +95,48 @@ pub(super) enum Format {
     Jsonl,
     /// Comma-separated, with a header
     Csv,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct ReplyArgs {
+    /// Replies as servers sent them. Without any, one a line from standard input; a line may be a JSON string, or an
+    /// object with `text`, `mx` and `stage`
+    #[arg(value_name = "REPLY")]
+    pub replies: Vec<String>,
+    /// The mail host that sent them: operators have words of their own
+    #[arg(long, value_name = "HOST")]
+    pub mx: Option<String>,
+    /// What they answered
+    #[arg(long, value_enum, default_value_t = ReplyStage::Rcpt)]
+    pub stage: ReplyStage,
+    /// How to print
+    #[arg(long, short, value_enum, default_value_t = ReplyFormat::Human)]
+    pub format: ReplyFormat,
+}
+
+/// What a reply answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum ReplyStage {
+    /// The connection: the banner
+    Connect,
+    /// EHLO or HELO
+    Hello,
+    /// STARTTLS
+    Starttls,
+    /// MAIL FROM
+    Mail,
+    /// RCPT TO
+    Rcpt,
+}
+
+/// How readings of replies are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum ReplyFormat {
+    /// A line for a person
+    Human,
+    /// A JSON object a line
+    Jsonl,
 }
 
 #[derive(Debug, Subcommand)]

@@ -26,7 +26,7 @@ pub(super) fn send_lines(reader: impl Read, batches: &mpsc::Sender<Inputs>) -> i
     let mut line = Vec::new();
     loop {
         line.clear();
-        let more = read_line(&mut reader, &mut line)?;
+        let more = read_line(&mut reader, &mut line, LINE_OCTETS_MAX)?;
         if more {
             inputs.push(decode(&line));
         }
@@ -44,8 +44,12 @@ pub(super) fn send_lines(reader: impl Read, batches: &mpsc::Sender<Inputs>) -> i
     }
 }
 
-/// Reads a line without its end; of a long one the first [`LINE_OCTETS_MAX`] octets. False at the end of the input.
-fn read_line(reader: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<bool> {
+/// Reads a line without its end; of a long one the first `octets_max`. False at the end of the input.
+pub(super) fn read_line(
+    reader: &mut impl BufRead,
+    line: &mut Vec<u8>,
+    octets_max: usize,
+) -> io::Result<bool> {
     let mut any = false;
     loop {
         let buffer = reader.fill_buf()?;
@@ -55,7 +59,7 @@ fn read_line(reader: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<bool> 
         any = true;
         let end = buffer.iter().position(|octet| *octet == b'\n');
         let part = &buffer[..end.unwrap_or(buffer.len())];
-        let room = LINE_OCTETS_MAX.saturating_sub(line.len());
+        let room = octets_max.saturating_sub(line.len());
         line.extend_from_slice(&part[..part.len().min(room)]);
         let used = part.len() + usize::from(end.is_some());
         reader.consume(used);

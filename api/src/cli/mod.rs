@@ -8,6 +8,7 @@ mod human;
 mod input;
 mod meaning;
 mod output;
+mod reply;
 mod verify;
 
 use std::{
@@ -51,6 +52,7 @@ fn dispatch(args: Args) -> Result<()> {
     let file = args.config.as_deref();
     match args.command {
         Command::Verify(verify) => verify::run(file, &verify),
+        Command::Reply(reply) => reply::run(&reply),
         Command::Config(command) => config::run(file, &command),
         Command::Data(command) => data::run(file, &command),
         Command::Completions { shell } => {
