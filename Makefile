@@ -14,9 +14,10 @@ run: ## Verify ADDRESS (default: one that does not exist)
 test: setup ## Install what the tests need, check the house rules, run every test
 	@./tests/run
 
-lint: ## Formatting, clippy with warnings as errors, architecture invariants
+lint: ## Formatting, clippy and rustdoc with warnings as errors, architecture invariants
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked --quiet
 	./tests/invariants
 
 bench: ## Measure against the named peers; prints ratios

@@ -1,7 +1,7 @@
 //! What a reply means: the table of [`rules`](crate::rules) read from the top, the first rule that fits wins.
 //!
 //! A rule looks at where in the dialogue the reply came, at the code, the enhanced code and the operator, and at the
-//! text last. Text is read as words, without what it echoes of us ([`crate::echo`]). The worst error is to call a
+//! text last. Text is read as words, without what it echoes of us (module `echo`). The worst error is to call a
 //! live mailbox dead, so every doubt falls on the other side.
 
 use std::{borrow::Cow, sync::Arc};

@@ -1,7 +1,7 @@
 //! SMTP replies off the wire (RFC 5321 §4.2, RFC 2034): octets in, whole replies out, strict and bounded.
 //!
 //! What breaks the grammar is refused, since a peer that is loose here may be no mail server, or one that puts words
-//! into another's mouth. What a reply *means* is not here: see [`crate::classify`].
+//! into another's mouth. What a reply *means* is not here: see [`mod@crate::classify`].
 
 use std::collections::VecDeque;
 

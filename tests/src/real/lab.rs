@@ -93,7 +93,7 @@ impl Lab {
         Ok(server_list(self.silent_dns.address()?))
     }
 
-    /// Where the mail server of that name in [`map`] listens, or [`NOBODY`] does not.
+    /// Where the mail server of that name in [`map`] listens, or `nobody` does not.
     pub fn smtp(&self, name: &str) -> Option<SocketAddr> {
         self.addresses.get(name).map(|ip| SocketAddr::from((*ip, self.smtp_port)))
     }
