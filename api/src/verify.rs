@@ -65,7 +65,7 @@ impl Verifier {
     pub async fn verify(&self, batch: Inputs) -> Verified {
         let began = Instant::now();
         let cx = Context::within(self.deadline);
-        let mut subjects = Batch::new(batch.inputs.iter().map(|input| Subject::new(input)).collect());
+        let mut subjects = Batch::new(batch.inputs.into_iter().map(Subject::new).collect());
         let reports = self.pipeline.run(&cx, &mut subjects).await;
         let verdicts = subjects.into_subjects().into_iter().map(|s| Verdict::of(s, self.policy)).collect();
         let verified_at = Timestamp::try_from(cx.clock.now()).unwrap_or(Timestamp::UNIX_EPOCH);

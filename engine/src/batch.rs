@@ -103,18 +103,16 @@ impl Batch {
 
     /// Gives every subject that the stage left open a fault. Returns how many there were.
     pub(crate) fn fail_open(&mut self, cause: FaultCause, message: &str, stop: bool) -> usize {
-        let mut failed = 0;
         let writes = self.writes.clone();
         let ids: Vec<_> = self.open().map(|(id, _)| id).collect();
-        for id in ids {
+        for id in &ids {
             let mut outcome = Outcome::of([fault(cause, message, &writes)]);
             if stop {
                 outcome.stop();
             }
-            self.settle(id, outcome);
-            failed += 1;
+            self.settle(*id, outcome);
         }
-        failed
+        ids.len()
     }
 }
 

@@ -133,11 +133,6 @@ impl Pipeline {
         &self.name
     }
 
-    /// Its slots, in order.
-    pub fn slots(&self) -> &[Slot] {
-        &self.slots
-    }
-
     /// The same pipeline without some stages: what a request switched off.
     #[must_use]
     pub fn without(&self, stages: &[&str]) -> Self {

@@ -28,7 +28,7 @@ pub struct Deferral {
 
 impl Subject {
     /// A subject for an input as submitted. White space around it is the caller's to drop, where it means nothing.
-    pub fn new(input: &str) -> Self {
+    pub fn new(input: impl Into<Box<str>>) -> Self {
         Self {
             input: input.into(),
             address: None,

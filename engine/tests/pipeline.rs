@@ -76,7 +76,7 @@ fn mark(name: &'static str) -> Slot {
 }
 
 fn batch(inputs: &[&str]) -> Batch {
-    Batch::new(inputs.iter().map(|input| Subject::new(input)).collect())
+    Batch::new(inputs.iter().map(|input| Subject::new(*input)).collect())
 }
 
 /// Runs the slots and tells, for each subject, the keys of its findings.

@@ -2,7 +2,11 @@
 //!
 //! A batch leaves when it is full or when no more input is waiting, so that a slow producer is not kept waiting either.
 
-use std::io::{self, BufRead, BufReader, Read};
+use std::{
+    fs::File,
+    io::{self, BufRead, BufReader, Read},
+    path::Path,
+};
 
 use mailsonde_engine::BATCH_MAX;
 use tokio::sync::mpsc;
@@ -42,6 +46,24 @@ pub(super) fn send_lines(reader: impl Read, batches: &mpsc::Sender<Inputs>) -> i
             return Ok(());
         }
     }
+}
+
+/// Counts the lines of a file, for its bar; `None` for what can be read only once.
+pub(super) fn count_lines(path: &Path) -> Option<u64> {
+    if !path.metadata().ok()?.is_file() {
+        return None;
+    }
+    let mut reader = BufReader::with_capacity(READ_OCTETS, File::open(path).ok()?);
+    let (mut lines, mut is_inside) = (0, false);
+    loop {
+        let buffer = reader.fill_buf().ok()?;
+        let Some(last) = buffer.last() else { break };
+        is_inside = *last != b'\n';
+        lines += buffer.split(|octet| *octet == b'\n').count() as u64 - 1;
+        let used = buffer.len();
+        reader.consume(used);
+    }
+    Some(lines + u64::from(is_inside))
 }
 
 /// Reads a line without its end; of a long one the first `octets_max`. False at the end of the input.
@@ -117,5 +139,16 @@ mod tests {
     fn an_endless_line_is_cut() {
         let line = vec![b'a'; 10 * LINE_OCTETS_MAX];
         assert_eq!(batches(&line)[0].1[0].len(), LINE_OCTETS_MAX);
+    }
+
+    #[test]
+    fn lines_are_counted_with_and_without_a_last_end() {
+        let path = std::env::temp_dir().join(format!("mailsonde-lines-{}", std::process::id()));
+        for (text, count) in [("", 0), ("a", 1), ("a\n", 1), ("a\n\nb", 3)] {
+            std::fs::write(&path, text).unwrap();
+            assert_eq!(count_lines(&path), Some(count), "{text:?}");
+        }
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(count_lines(Path::new("/dev/null")), None);
     }
 }

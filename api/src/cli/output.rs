@@ -42,9 +42,9 @@ impl Output {
         };
         let mut output = Self { format, explain, numbered, single, out, written: 0 };
         if format == Format::Csv {
-            let mut header = vec!["email"];
-            header.extend(row::COLUMNS);
-            output.csv_record(&header)?;
+            let mut writer = csv::Writer::from_writer(&mut output.out);
+            writer.write_record(["email"].into_iter().chain(row::COLUMNS)).map_err(io::Error::other)?;
+            writer.flush()?;
         }
         Ok(output)
     }
@@ -115,19 +115,13 @@ impl Output {
     }
 
     fn csv(&mut self, batch: &Verified) -> io::Result<()> {
+        let mut writer = csv::Writer::from_writer(&mut self.out);
         for verdict in &batch.verdicts {
             let cells = row::cells(verdict, &batch.moment);
-            let mut record = vec![&*verdict.input];
-            record.extend(cells.iter().map(String::as_str));
-            self.csv_record(&record)?;
+            let record = std::iter::once(&*verdict.input).chain(cells.iter().map(String::as_str));
+            writer.write_record(record).map_err(io::Error::other)?;
             self.written += 1;
         }
-        Ok(())
-    }
-
-    fn csv_record(&mut self, cells: &[&str]) -> io::Result<()> {
-        let mut writer = csv::WriterBuilder::new().from_writer(&mut self.out);
-        writer.write_record(cells).map_err(io::Error::other)?;
         writer.flush()
     }
 }

@@ -3,7 +3,7 @@
 use std::{
     fmt,
     fs::File,
-    io::{self, BufRead, BufReader, IsTerminal, Read},
+    io::{self, IsTerminal, Read},
     path::Path,
     sync::Arc,
     thread,
@@ -96,7 +96,7 @@ impl Source {
         }
         if let Some(path) = &args.input {
             let file = File::open(path).map_err(|error| Usage(format!("{}: {error}", path.display())))?;
-            return Ok(Self::Lines(Box::new(file), lines(path)));
+            return Ok(Self::Lines(Box::new(file), input::count_lines(path)));
         }
         match args.addresses.as_slice() {
             [] if io::stdin().is_terminal() => {
@@ -151,38 +151,4 @@ fn progress(len: Option<u64>) -> ProgressBar {
             let _ = write!(out, "{:.0}", state.per_sec());
         });
     ProgressBar::with_draw_target(len, ProgressDrawTarget::stderr()).with_style(style)
-}
-
-/// Counts the lines of a file, for its bar; `None` for what can be read only once.
-fn lines(path: &Path) -> Option<u64> {
-    if !path.metadata().ok()?.is_file() {
-        return None;
-    }
-    let mut reader = BufReader::with_capacity(256 * 1024, File::open(path).ok()?);
-    let (mut lines, mut is_inside) = (0, false);
-    loop {
-        let buffer = reader.fill_buf().ok()?;
-        let Some(last) = buffer.last() else { break };
-        is_inside = *last != b'\n';
-        lines += buffer.split(|octet| *octet == b'\n').count() as u64 - 1;
-        let used = buffer.len();
-        reader.consume(used);
-    }
-    Some(lines + u64::from(is_inside))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lines_are_counted_with_and_without_a_last_end() {
-        let path = std::env::temp_dir().join(format!("mailsonde-lines-{}", std::process::id()));
-        for (text, count) in [("", 0), ("a", 1), ("a\n", 1), ("a\n\nb", 3)] {
-            std::fs::write(&path, text).unwrap();
-            assert_eq!(lines(&path), Some(count), "{text:?}");
-        }
-        std::fs::remove_file(&path).unwrap();
-        assert_eq!(lines(Path::new("/dev/null")), None);
-    }
 }

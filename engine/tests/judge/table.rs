@@ -231,6 +231,8 @@ fn every_rule_word_and_score() {
             judged.confidence.as_f64(),
         );
         assert_eq!(words, (category, sub_category, reason, score), "{findings:#?}");
+        let written = serde_json::json!([judged.category, judged.reason]);
+        assert_eq!(written, serde_json::json!([category, judged.reason.map(Reason::word)]), "{findings:#?}");
     }
 }
 

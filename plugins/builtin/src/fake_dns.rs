@@ -149,7 +149,7 @@ pub(crate) async fn run_within(
     addresses: &[&str],
 ) -> Vec<Subject> {
     let slots = vec![Slot::new(Arc::new(Pure(Split))), Slot::new(Arc::new(stage)).deadline(Some(limit))];
-    let mut batch = Batch::new(addresses.iter().map(|address| Subject::new(address)).collect());
+    let mut batch = Batch::new(addresses.iter().map(|address| Subject::new(*address)).collect());
     let pipeline = Pipeline::new("test", slots).unwrap();
     pipeline.run(&Context::within(limit * 2), &mut batch).await;
     batch.into_subjects()

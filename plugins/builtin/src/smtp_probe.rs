@@ -303,7 +303,7 @@ mod tests {
         let stage = SmtpProbe::new(config, prober.clone());
         let slots = vec![Slot::new(Arc::new(Pure(Routes))), Slot::new(Arc::new(stage))];
         let pipeline = Pipeline::new("test", slots).unwrap();
-        let mut batch = Batch::new(inputs.iter().map(|input| Subject::new(input)).collect());
+        let mut batch = Batch::new(inputs.iter().map(|input| Subject::new(*input)).collect());
         pipeline.run(&cx, &mut batch).await;
         let asks = prober.asks.lock().unwrap().drain(..).collect();
         (batch.into_subjects(), asks)
