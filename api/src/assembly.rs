@@ -15,7 +15,7 @@ use mailsonde_config::{ConfigError, OnFault, Settings, StageSection, did_you_mea
 use mailsonde_engine::{
     Check, Pipeline, PipelineError, Policy, Prober, Pure, Resolver, STOP_WORDS, Slot, Stage,
 };
-use mailsonde_net::{HickoryResolver, SmtpProber, TcpDialer};
+use mailsonde_net::{HickoryResolver, SmtpProber};
 use serde::Deserialize;
 
 /// The tables that a configuration may have.
@@ -98,7 +98,7 @@ pub struct Parts<'s> {
     settings: &'s Settings,
     lists: Arc<Lists>,
     resolver: OnceLock<Arc<dyn Resolver>>,
-    prober: OnceLock<Arc<dyn Prober>>,
+    prober: OnceLock<SmtpProber>,
     syntax_policy: Option<syntax::Policy>,
 }
 
@@ -129,12 +129,16 @@ impl<'s> Parts<'s> {
 
     fn prober(&self) -> Result<Arc<dyn Prober>> {
         if let Some(prober) = self.prober.get() {
-            return Ok(prober.clone());
+            return Ok(Arc::new(prober.clone()));
         }
-        let dialer = Arc::new(TcpDialer::new(None));
-        let prober = SmtpProber::new(self.settings.section("smtp")?, self.resolver()?, dialer)
+        let prober = SmtpProber::new(self.settings.section("smtp")?, self.resolver()?)
             .map_err(|error| self.settings.invalid(&format!("smtp.{}", error.key), error.message))?;
-        Ok(self.prober.get_or_init(|| Arc::new(prober)).clone())
+        Ok(Arc::new(self.prober.get_or_init(|| prober).clone()))
+    }
+
+    /// The process's prober, if a stage has asked for it.
+    pub fn smtp(&self) -> Option<&SmtpProber> {
+        self.prober.get()
     }
 }
 

@@ -1,4 +1,5 @@
-//! Many inputs through one pipeline: batches in, verdicts out, in the order of submission.
+//! Many inputs through one pipeline: batches in, verdicts out, in the order of submission. With patience, whoever a
+//! server asked to come back later is asked again.
 
 use std::{io, sync::Arc, time::Duration};
 
@@ -8,27 +9,33 @@ use futures_util::{
 };
 use jiff::Timestamp;
 use mailsonde_engine::{
-    BATCH_MAX, Batch, Context, ORDER_WINDOW, Pipeline, Policy, SlotReport, Subject, Verdict,
+    BATCH_MAX, Batch, Clock, Context, ORDER_WINDOW, Pipeline, Policy, SlotReport, Subject, SystemClock,
+    Verdict,
 };
 use tokio::{
-    sync::mpsc,
+    sync::{Semaphore, mpsc},
     task::{JoinError, JoinHandle},
-    time::Instant,
+    time::{Instant, sleep_until},
 };
 
 use crate::verification::Moment;
 
-/// Batches in flight at once: together they fill the window within which order is kept.
-const BATCHES_IN_FLIGHT_MAX: usize = ORDER_WINDOW / BATCH_MAX;
+/// Batches at work at once: together they fill the window within which order is kept.
+const BATCHES_AT_WORK_MAX: usize = ORDER_WINDOW / BATCH_MAX;
+
+/// Batches that wait to ask again, beside those at work: some 100 MB.
+const BATCHES_WAITING_MAX: usize = 100;
+
+/// Retries that are due within this time leave together, in one session where they can.
+const TOGETHER: Duration = Duration::from_secs(10);
 
 /// A pipeline with what a run of it needs.
 pub struct Verifier {
-    /// The stages.
-    pub pipeline: Pipeline,
-    /// How findings are judged.
-    pub policy: Policy,
-    /// Time for one batch.
-    pub deadline: Duration,
+    pipeline: Pipeline,
+    policy: Policy,
+    deadline: Duration,
+    patience: Duration,
+    at_work: Semaphore,
 }
 
 /// A batch of inputs, and where it stood in the whole.
@@ -61,20 +68,63 @@ pub enum Order {
 }
 
 impl Verifier {
+    /// `policy`: how findings are judged; `deadline`: the time for one run of a batch.
+    pub fn new(pipeline: Pipeline, policy: Policy, deadline: Duration) -> Self {
+        let at_work = Semaphore::new(BATCHES_AT_WORK_MAX);
+        Self { pipeline, policy, deadline, patience: Duration::ZERO, at_work }
+    }
+
+    /// The same, that asks servers again which want us to come back later, for as long as this.
+    #[must_use]
+    pub fn with_patience(self, patience: Duration) -> Self {
+        Self { patience, ..self }
+    }
+
     /// Verifies one batch.
     pub async fn verify(&self, batch: Inputs) -> Verified {
         let began = Instant::now();
-        let cx = Context::within(self.deadline);
-        let mut subjects = Batch::new(batch.inputs.into_iter().map(Subject::new).collect());
-        let reports = self.pipeline.run(&cx, &mut subjects).await;
-        let verdicts = subjects.into_subjects().into_iter().map(|s| Verdict::of(s, self.policy)).collect();
-        let verified_at = Timestamp::try_from(cx.clock.now()).unwrap_or(Timestamp::UNIX_EPOCH);
-        Verified {
-            first_row: batch.first_row,
-            verdicts,
-            reports,
-            moment: Moment { verified_at, took: began.elapsed() },
+        let subjects = batch.inputs.into_iter().map(Subject::new).collect();
+        let (mut subjects, mut reports) = self.run(subjects, 0).await;
+        let mut due = self.put_off(&subjects, 0..subjects.len(), began);
+        for attempt in 1.. {
+            let Some(first) = due.iter().map(|(at, _)| *at).min() else { break };
+            let (now, later) = due.into_iter().partition::<Vec<_>, _>(|(at, _)| *at <= first + TOGETHER);
+            sleep_until(now.iter().map(|(at, _)| *at).max().unwrap_or(first)).await;
+            let positions: Vec<usize> = now.into_iter().map(|(_, position)| position).collect();
+            let again = positions.iter().map(|position| subjects[*position].again()).collect();
+            let (heard, more) = self.run(again, attempt).await;
+            reports.extend(more);
+            for (position, subject) in positions.iter().zip(heard) {
+                subjects[*position] = subject;
+            }
+            due = later;
+            due.extend(self.put_off(&subjects, positions.into_iter(), began));
         }
+        let verdicts = subjects.into_iter().map(|subject| Verdict::of(subject, self.policy)).collect();
+        let verified_at = Timestamp::try_from(SystemClock.now()).unwrap_or(Timestamp::UNIX_EPOCH);
+        let moment = Moment { verified_at, took: began.elapsed() };
+        Verified { first_row: batch.first_row, verdicts, reports, moment }
+    }
+
+    /// One run of the pipeline. Who waits for a retry meanwhile is in nobody's way.
+    async fn run(&self, subjects: Vec<Subject>, attempt: u32) -> (Vec<Subject>, Vec<SlotReport>) {
+        let _place = self.at_work.acquire().await;
+        let cx = Context { attempt, ..Context::within(self.deadline) };
+        let mut batch = Batch::new(subjects);
+        let reports = self.pipeline.run(&cx, &mut batch).await;
+        (batch.into_subjects(), reports)
+    }
+
+    /// Who is to be asked again, and when, as far as patience reaches.
+    fn put_off(
+        &self,
+        subjects: &[Subject],
+        positions: impl Iterator<Item = usize>,
+        began: Instant,
+    ) -> Vec<(Instant, usize)> {
+        let now = Instant::now();
+        let at = |position: usize| Some((now + subjects[position].deferral()?.wait, position));
+        positions.filter_map(at).filter(|(at, _)| *at <= began + self.patience).collect()
     }
 
     /// Verifies batches as they arrive, several at once, and hands each to `sink`.
@@ -87,11 +137,13 @@ impl Verifier {
         order: Order,
         mut sink: impl FnMut(Verified) -> io::Result<()>,
     ) -> io::Result<()> {
+        let waiting_max = if self.patience.is_zero() { 0 } else { BATCHES_WAITING_MAX };
+        let in_flight_max = BATCHES_AT_WORK_MAX + waiting_max;
         let mut in_flight = InFlight::new(order);
         let mut is_open = true;
         while is_open || in_flight.len() > 0 {
             tokio::select! {
-                batch = batches.recv(), if is_open && in_flight.len() < BATCHES_IN_FLIGHT_MAX => match batch {
+                batch = batches.recv(), if is_open && in_flight.len() < in_flight_max => match batch {
                     Some(batch) => {
                         let verifier = self.clone();
                         in_flight.push(tokio::spawn(async move { verifier.verify(batch).await }));

@@ -56,6 +56,8 @@ pub struct Answered {
     pub recipient: usize,
     /// What is known now.
     pub answer: Answer,
+    /// The identity under which it was asked: a retry comes back as the same.
+    pub egress: EgressId,
 }
 
 /// What a probe learned about one recipient.
@@ -222,6 +224,8 @@ pub enum ProbeFailure {
     ConnectionRefused,
     /// The connection broke before the answer.
     Disconnected,
+    /// TLS was wanted and did not come about.
+    TlsFailed,
     /// The mail hosts only resolve to addresses that may not be probed.
     MxNotAllowed,
     /// The mail hosts' names have no address.
@@ -232,6 +236,8 @@ pub enum ProbeFailure {
     ProtocolError,
     /// The same recipient got contradictory answers.
     Inconsistent,
+    /// We cannot reach mail hosts at all: outbound connections to them are blocked, or our proxy is down.
+    EgressDown,
     /// The domain asked not to be probed (`[smtp] never`), or the address cannot be probed.
     NotProbed,
 }
@@ -240,7 +246,8 @@ impl ProbeFailure {
     /// The reason of the `unknown` verdict that this failure leads to.
     pub fn reason(self) -> Reason {
         match self {
-            Self::Timeout | Self::Disconnected => Reason::Timeout,
+            Self::Timeout | Self::Disconnected | Self::EgressDown => Reason::Timeout,
+            Self::TlsFailed => Reason::TlsRequired,
             Self::ConnectionRefused => Reason::ConnectionRefused,
             Self::MxNotAllowed => Reason::MxNotAllowed,
             Self::MxWithoutAddress => Reason::NoMxRecord,

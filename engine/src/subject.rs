@@ -15,6 +15,8 @@ pub struct Subject {
     /// Slot that ended the subject's way.
     pub(crate) stopped: Option<usize>,
     deferral: Option<Deferral>,
+    /// Of the attempt before this one.
+    earlier: Option<Deferral>,
 }
 
 /// A stage's wish to try again later.
@@ -36,7 +38,14 @@ impl Subject {
             settled: None,
             stopped: None,
             deferral: None,
+            earlier: None,
         }
+    }
+
+    /// The same input for another run of the pipeline, which comes back as it was asked to.
+    #[must_use]
+    pub fn again(&self) -> Self {
+        Self { earlier: self.deferral, ..Self::new(self.input.clone()) }
     }
 
     /// The input as submitted.
@@ -70,6 +79,11 @@ impl Subject {
     /// The wish of a stage to try again later.
     pub fn deferral(&self) -> Option<Deferral> {
         self.deferral
+    }
+
+    /// What an earlier attempt was asked: to come back later, and as whom.
+    pub fn earlier(&self) -> Option<Deferral> {
+        self.earlier
     }
 
     /// Position of the slot after which nothing else ran.
@@ -106,6 +120,17 @@ impl fmt::Debug for Subject {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn another_run_starts_anew_and_knows_whom_it_was() {
+        let mut subject = Subject::new("jane.doe@example.com");
+        subject.resolve(Address::new("jane.doe", "example.com"));
+        let deferral = Deferral { wait: Duration::from_secs(60), egress: EgressId(7) };
+        subject.defer(deferral);
+        let again = subject.again();
+        assert_eq!((again.input(), again.address(), again.deferral()), (subject.input(), None, None));
+        assert_eq!(again.earlier(), Some(deferral));
+    }
 
     #[test]
     fn debugging_shows_no_address() {

@@ -79,6 +79,9 @@ pub(super) struct VerifyArgs {
     /// Time for a batch of up to 1,000 addresses, e.g. 30s
     #[arg(long, value_name = "TIME", default_value = "90s", value_parser = humantime::parse_duration)]
     pub deadline: Duration,
+    /// Ask again servers that want us to come back later (greylisting), for as long as this, e.g. 10m
+    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = humantime::parse_duration)]
+    pub patience: Duration,
     /// Print each batch as it is done, with row numbers, instead of in order (human or jsonl)
     #[arg(long)]
     pub as_completed: bool,

@@ -199,6 +199,8 @@ fn failure_phrase(failure: ProbeFailure) -> &'static str {
         ProbeFailure::Timeout => "no mail host answered in time",
         ProbeFailure::ConnectionRefused => "no mail host could be reached",
         ProbeFailure::Disconnected => "the connection broke before the answer",
+        ProbeFailure::TlsFailed => "TLS was wanted and did not come about",
+        ProbeFailure::EgressDown => "not asked: no connection gets out from here",
         ProbeFailure::MxNotAllowed => {
             "not asked: the mail hosts have private, loopback or reserved addresses"
         }

@@ -12,6 +12,7 @@ use std::{
 use anyhow::{Context, Result};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use mailsonde_config::{Settings, did_you_mean};
+use mailsonde_net::{Outage, SmtpProber};
 use tokio::sync::mpsc;
 
 use super::{
@@ -28,11 +29,17 @@ use crate::{
 /// Batches that may wait between the reader and the pipeline.
 const BATCHES_WAITING_MAX: usize = 2;
 
+/// No mail host can be reached from here: nothing would come of going on.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}; `--no-smtp` verifies without asking mail servers")]
+struct Unreachable(Outage);
+
 /// Runs the command.
 pub(super) fn run(config: Option<&Path>, args: &VerifyArgs) -> Result<()> {
     let source = Source::of(args)?;
     let settings = Settings::load(config)?;
-    let verifier = Arc::new(verifier(&settings, args)?);
+    let parts = Parts::new(&settings)?.with_syntax_policy(args.syntax_policy);
+    let verifier = Arc::new(verifier(&settings, &parts, args)?);
     let is_single = matches!(&source, Source::Arguments(addresses) if addresses.len() == 1);
     let mut output = Output::new(args.format, args.explain, args.as_completed, is_single)?;
     let order = if args.as_completed { Order::Completed } else { Order::Submitted };
@@ -42,20 +49,26 @@ pub(super) fn run(config: Option<&Path>, args: &VerifyArgs) -> Result<()> {
     let reader = thread::spawn(move || source.send(&sender));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let streamed = runtime.block_on(verifier.stream(receiver, order, |batch| {
+        if let Some(outage) = parts.smtp().and_then(SmtpProber::outage) {
+            return Err(io::Error::other(Unreachable(outage)));
+        }
         progress.inc(batch.verdicts.len() as u64);
         output.write(&batch)
     }));
     progress.finish_and_clear();
+    if let Some(prober) = parts.smtp() {
+        runtime.block_on(prober.close());
+    }
     // A reader that waits for a terminal cannot be joined once nobody wants its lines.
     streamed?;
     reader.join().map_err(|_| anyhow::anyhow!("reading the input panicked"))??;
     output.finish()?;
-    // A name server or mail host that is still silent must not hold the process.
+    // A name server that is still silent must not hold the process.
     runtime.shutdown_background();
     Ok(())
 }
 
-fn verifier(settings: &Settings, args: &VerifyArgs) -> Result<Verifier> {
+fn verifier(settings: &Settings, parts: &Parts<'_>, args: &VerifyArgs) -> Result<Verifier> {
     let mut skips: Vec<&str> = Vec::new();
     let mut skip = |when: bool, stages: &[&'static str]| {
         if when {
@@ -72,12 +85,9 @@ fn verifier(settings: &Settings, args: &VerifyArgs) -> Result<Verifier> {
         let hint = did_you_mean(&args.pipeline, pipelines.keys().map(String::as_str));
         return Err(Usage(format!("there is no pipeline `{}`{hint}", args.pipeline)).into());
     }
-    let parts = Parts::new(settings)?.with_syntax_policy(args.syntax_policy);
-    Ok(Verifier {
-        pipeline: assembly::pipeline(settings, &parts, &args.pipeline, &skips)?,
-        policy: assembly::policy(settings)?,
-        deadline: args.deadline,
-    })
+    let pipeline = assembly::pipeline(settings, parts, &args.pipeline, &skips)?;
+    let verifier = Verifier::new(pipeline, assembly::policy(settings)?, args.deadline);
+    Ok(verifier.with_patience(args.patience))
 }
 
 /// Where the addresses come from.

@@ -52,11 +52,8 @@ fn main() -> Result<()> {
 
 fn offline_verifier() -> Result<Verifier> {
     let settings = Settings::from_parts("", &[])?;
-    Ok(Verifier {
-        pipeline: mailsonde::pipeline(&settings, &Parts::new(&settings)?, "verify", OFFLINE_SKIPS)?,
-        policy: mailsonde::policy(&settings)?,
-        deadline: Duration::from_mins(10),
-    })
+    let pipeline = mailsonde::pipeline(&settings, &Parts::new(&settings)?, "verify", OFFLINE_SKIPS)?;
+    Ok(Verifier::new(pipeline, mailsonde::policy(&settings)?, Duration::from_mins(10)))
 }
 
 fn write_json(batch: &Verified, out: &mut impl Write) -> Result<()> {

@@ -31,12 +31,15 @@ pub struct Config {
     /// Wait after a greylisting host that does not say how long it wants.
     #[serde(with = "humantime_serde")]
     pub greylist_wait: Duration,
+    /// Wait after a host that is busy, has trouble of its own, or wants us to slow down.
+    #[serde(with = "humantime_serde")]
+    pub busy_wait: Duration,
 }
 
 impl Default for Config {
     fn default() -> Self {
         // postgrey's default delay, which most others share.
-        Self { greylist_wait: Duration::from_mins(5) }
+        Self { greylist_wait: Duration::from_mins(5), busy_wait: Duration::from_mins(2) }
     }
 }
 
@@ -73,9 +76,8 @@ fn answers_due(deadline: Instant) -> Instant {
 /// The questions of a batch; subjects without one are settled at once.
 fn group(cx: &Context, batch: &mut Batch) -> Vec<Group> {
     let deadline = answers_due(cx.deadline);
-    let egress = (cx.attempt > 0).then(EgressId::default);
     let mut groups: Vec<Group> = Vec::new();
-    let mut positions: HashMap<MxSet, usize> = HashMap::new();
+    let mut positions: HashMap<(MxSet, Option<EgressId>), usize> = HashMap::new();
     let ways: Vec<_> = batch.open().map(|(id, subject)| (id, way(subject))).collect();
     for (id, way) in ways {
         let mx = match way {
@@ -89,8 +91,11 @@ fn group(cx: &Context, batch: &mut Batch) -> Vec<Group> {
                 continue;
             }
         };
-        let position = *positions.entry(mx).or_insert_with_key(|mx| {
-            let ask = Ask { mx: mx.clone(), recipients: Vec::new(), stop: Stop::All, deadline, egress };
+        // A host that asked us to come back knows us by this identity.
+        let egress = batch.subject(id).earlier().map(|earlier| earlier.egress);
+        let position = *positions.entry((mx, egress)).or_insert_with_key(|(mx, egress)| {
+            let (mx, egress) = (mx.clone(), *egress);
+            let ask = Ask { mx, recipients: Vec::new(), stop: Stop::All, deadline, egress };
             groups.push(Group { ask, subjects: Vec::new() });
             groups.len() - 1
         });
@@ -107,17 +112,17 @@ impl SmtpProbe {
     }
 
     /// Asks, and gives out answers by subject.
-    fn ask(&self, group: Group) -> Pin<Box<dyn Stream<Item = (SubjectId, Answer)> + Send>> {
+    fn ask(&self, group: Group) -> Pin<Box<dyn Stream<Item = (SubjectId, Answered)> + Send>> {
         let Group { ask, subjects } = group;
         let mut answers = self.prober.ask(ask);
-        let answered = move |Answered { recipient, answer }| Some((*subjects.get(recipient)?, answer));
+        let answered = move |answered: Answered| Some((*subjects.get(answered.recipient)?, answered));
         poll_fn(move |cx| answers.poll_recv(cx))
             .filter_map(move |next| std::future::ready(answered(next)))
             .boxed()
     }
 
-    fn outcome(&self, answer: Answer) -> Outcome {
-        let (reading, catch_all) = match answer {
+    fn outcome(&self, answered: Answered) -> Outcome {
+        let (reading, catch_all) = match answered.answer {
             Answer::Failed(failure) => return Outcome::of([Finding::ProbeFailed(failure)]),
             Answer::Replied { reading, catch_all } => (reading, catch_all),
         };
@@ -127,18 +132,22 @@ impl SmtpProbe {
             outcome.found(Finding::CatchAll(catch_all));
         }
         if let Some(wait) = wait {
-            outcome.defer(Deferral { wait, egress: EgressId::default() });
+            outcome.defer(Deferral { wait, egress: answered.egress });
         }
         outcome
     }
 
-    /// How long to wait before asking again, when the host knows neither us nor the random recipient yet.
+    /// How long to wait before asking again, when another time may tell more.
     fn wait(&self, reading: &Reading, catch_all: Option<CatchAll>) -> Option<Duration> {
-        if reading.class == ReplyClass::Greylisted {
-            return Some(stated_wait(&reading.text).unwrap_or(self.config.greylist_wait));
+        match reading.class {
+            ReplyClass::Greylisted => Some(stated_wait(&reading.text).unwrap_or(self.config.greylist_wait)),
+            ReplyClass::Rate | ReplyClass::Temporary if reading.code < 500 => Some(self.config.busy_wait),
+            // The host does not know the random recipient yet.
+            _ if catch_all == Some(CatchAll::Unknown { reason: Reason::Greylisted }) => {
+                Some(self.config.greylist_wait)
+            }
+            _ => None,
         }
-        let is_random_greylisted = catch_all == Some(CatchAll::Unknown { reason: Reason::Greylisted });
-        is_random_greylisted.then_some(self.config.greylist_wait)
     }
 }
 
@@ -155,8 +164,8 @@ impl Stage for SmtpProbe {
         Box::pin(async move {
             let groups = group(cx, batch);
             let mut answers = select_all(groups.into_iter().map(|group| self.ask(group)));
-            while let Some((id, answer)) = answers.next().await {
-                batch.settle(id, self.outcome(answer));
+            while let Some((id, answered)) = answers.next().await {
+                batch.settle(id, self.outcome(answered));
             }
             Ok(())
         })
@@ -240,7 +249,8 @@ mod tests {
                             replied(ReplyClass::Accepted, "ok", Some(no))
                         }
                     };
-                    if sender.send(Answered { recipient, answer }).is_err() {
+                    let egress = EgressId(7);
+                    if sender.send(Answered { recipient, answer, egress }).is_err() {
                         return;
                     }
                 }
@@ -386,9 +396,15 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_retry_goes_out_as_before() {
-        let again = Context { attempt: 1, ..Context::within(Duration::from_secs(30)) };
-        let (_, asks) = run_in(Config::default(), again, &["a@one.test"]).await;
-        assert_eq!(asks[0].egress, Some(EgressId::default()));
+        let (subjects, _) = run(&["grey@one.test", "fine@one.test"]).await;
+        let prober = Arc::new(Scripted::default());
+        let mut stage_batch = Batch::new(subjects.iter().map(Subject::again).collect());
+        let stage = SmtpProbe::new(Config::default(), prober.clone());
+        let slots = vec![Slot::new(Arc::new(Pure(Routes))), Slot::new(Arc::new(stage))];
+        let cx = Context { attempt: 1, ..Context::within(Duration::from_secs(30)) };
+        Pipeline::new("test", slots).unwrap().run(&cx, &mut stage_batch).await;
+        let egresses: Vec<_> = prober.asks.lock().unwrap().iter().map(|ask| ask.egress).collect();
+        assert_eq!(egresses, [Some(EgressId(7)), None], "who was not put off goes out as it may");
     }
 
     #[tokio::test(start_paused = true)]

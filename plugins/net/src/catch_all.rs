@@ -4,7 +4,6 @@
 //! wrong one would make every mailbox look proven. No answer is never remembered.
 
 use std::{
-    collections::HashMap,
     sync::{Mutex, PoisonError},
     time::Duration,
 };
@@ -12,7 +11,7 @@ use std::{
 use mailsonde_engine::Address;
 use tokio::time::Instant;
 
-use crate::random::Random;
+use crate::{random::Random, recent::Recent};
 
 /// How long a domain is taken to accept every recipient.
 pub const YES_TTL: Duration = Duration::from_hours(24);
@@ -48,43 +47,35 @@ struct Fact {
 /// accept everybody, is not judged by its first one.
 type Key = (Box<str>, Box<str>);
 
-/// The memory of the process. Bounded: the older half is dropped when the younger one is full.
-#[derive(Debug, Default)]
-pub struct CatchAllFacts {
-    halves: Mutex<Halves>,
-}
+/// The memory of the process.
+#[derive(Debug)]
+pub struct CatchAllFacts(Mutex<Recent<Key, Fact>>);
 
-#[derive(Debug, Default)]
-struct Halves {
-    young: HashMap<Key, Fact>,
-    old: HashMap<Key, Fact>,
+impl Default for CatchAllFacts {
+    fn default() -> Self {
+        Self(Mutex::new(Recent::new(FACTS_MAX)))
+    }
 }
 
 impl CatchAllFacts {
     /// Whether the domain accepts every recipient, if that is known and still fresh.
     pub fn recall(&self, domain: &str, host: &str) -> Option<bool> {
         let key = (domain.into(), host.into());
-        let halves = self.halves.lock().unwrap_or_else(PoisonError::into_inner);
-        let fact = halves.young.get(&key).or_else(|| halves.old.get(&key))?;
-        (Instant::now() < fact.until).then_some(fact.accepts_all)
+        let facts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        facts.get(&key).filter(|fact| Instant::now() < fact.until).map(|fact| fact.accepts_all)
     }
 
     /// Remembers how the domain answered.
     pub fn remember(&self, domain: &str, host: &str, accepts_all: bool) {
         let until = Instant::now() + if accepts_all { YES_TTL } else { NO_TTL };
-        let mut halves = self.halves.lock().unwrap_or_else(PoisonError::into_inner);
-        if halves.young.len() >= FACTS_MAX / 2 {
-            halves.old = std::mem::take(&mut halves.young);
-        }
-        halves.young.insert((domain.into(), host.into()), Fact { accepts_all, until });
+        let mut facts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        facts.insert((domain.into(), host.into()), Fact { accepts_all, until });
     }
 
     /// Forgets the domain: its answers contradict what is remembered.
     pub fn forget(&self, domain: &str, host: &str) {
-        let key = (domain.into(), host.into());
-        let mut halves = self.halves.lock().unwrap_or_else(PoisonError::into_inner);
-        halves.young.remove(&key);
-        halves.old.remove(&key);
+        let mut facts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        facts.remove(&(domain.into(), host.into()));
     }
 }
 
@@ -121,17 +112,6 @@ mod tests {
         assert_eq!(facts.recall("yes.test", "a"), Some(true));
         tokio::time::advance(YES_TTL.saturating_sub(NO_TTL)).await;
         assert_eq!(facts.recall("yes.test", "a"), None);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn memory_is_bounded_and_keeps_the_younger_half() {
-        let facts = CatchAllFacts::default();
-        for n in 0..FACTS_MAX * 2 {
-            facts.remember(&format!("d{n}.test"), "a", true);
-        }
-        let halves = facts.halves.lock().unwrap();
-        assert!(halves.young.len() + halves.old.len() <= FACTS_MAX);
-        assert!(halves.young.contains_key(&(format!("d{}.test", FACTS_MAX * 2 - 1).into(), "a".into())));
     }
 
     #[tokio::test]

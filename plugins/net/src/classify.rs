@@ -11,7 +11,7 @@ use mailsonde_engine::{Address, DialogueStage, Operator, Reading, ReplyClass, St
 use crate::{
     echo::{escape, mask, mask_addresses, mask_sender},
     reply::Reply,
-    rules::{Rule, Text, rules},
+    rules::{Limit, Rule, Text, rules},
 };
 
 /// Words that a `*` in a phrase may stand for.
@@ -48,6 +48,8 @@ pub struct Classified {
     pub strength: Strength,
     /// The rule's id.
     pub rule: &'static str,
+    /// The limit of the host that it speaks of, if it does.
+    pub limit: Option<Limit>,
 }
 
 /// Who speaks.
@@ -75,10 +77,20 @@ impl Peer {
 
     /// Reads a reply of this peer; `recipient` is whom it was about, when it was about one.
     pub fn read(&self, stage: DialogueStage, reply: &Reply, recipient: Option<&Address>) -> Reading {
+        self.hear(stage, reply, recipient).0
+    }
+
+    /// Reads a reply of this peer, and the limit of the host that it speaks of, if it does.
+    pub(crate) fn hear(
+        &self,
+        stage: DialogueStage,
+        reply: &Reply,
+        recipient: Option<&Address>,
+    ) -> (Reading, Option<Limit>) {
         let reply = &reply.edited(|text| mask_sender(text, &self.sender, recipient));
-        let Classified { class, strength, rule } = classify(stage, reply, self.operator, recipient);
+        let Classified { class, strength, rule, limit } = classify(stage, reply, self.operator, recipient);
         let text = reply.lines().collect::<Vec<_>>().join("\n");
-        Reading {
+        let reading = Reading {
             class,
             strength,
             rule: Cow::Borrowed(rule),
@@ -88,7 +100,8 @@ impl Peer {
             text: escape(&mask(&text, recipient)),
             host: self.host.clone(),
             agreed: false,
-        }
+        };
+        (reading, limit)
     }
 }
 
@@ -123,11 +136,14 @@ fn find_rule(stage: DialogueStage, reply: &Reply, operator: Option<Operator>, te
     let words: Vec<&str> =
         text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).take(WORDS_MAX).collect();
     let heard = Heard { stage, code: reply.code(), enhanced: reply.enhanced(), operator, words: &words };
-    rules()
-        .find(|rule| heard.fits(rule))
-        .map_or(Classified { class: ReplyClass::Unclear, strength: Strength::Bare, rule: "none" }, |rule| {
-            Classified { class: rule.class, strength: rule.strength, rule: rule.id }
-        })
+    let unread =
+        Classified { class: ReplyClass::Unclear, strength: Strength::Bare, rule: "none", limit: None };
+    rules().find(|rule| heard.fits(rule)).map_or(unread, |rule| Classified {
+        class: rule.class,
+        strength: rule.strength,
+        rule: rule.id,
+        limit: rule.limit,
+    })
 }
 
 /// Lower case, and `doesn't` as one word.

@@ -1,5 +1,11 @@
 //! Dialers: how a connection to a mail host comes about. Behind the trait, so that the dialogue neither knows nor
 //! cares whether it runs over TCP, through a proxy, or in memory under a paused clock.
+//!
+//! A dialer takes addresses, never names: names are the resolver's, and where probes may go is decided before.
+
+mod fault;
+mod proxy;
+mod socks5;
 
 use std::{
     io,
@@ -9,7 +15,13 @@ use std::{
 use mailsonde_engine::BoxFuture;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    net::TcpSocket,
+    net::{TcpSocket, TcpStream},
+};
+
+pub use self::{
+    fault::EgressFault,
+    proxy::{BadProxy, Proxy},
+    socks5::Socks5Dialer,
 };
 
 /// Both directions of a connection.
@@ -25,7 +37,8 @@ pub trait Dialer: Send + Sync {
     /// Connects to `to`.
     ///
     /// # Errors
-    /// What the operating system or the proxy says; every kind but a time-out means "not reachable there".
+    /// What the operating system or the proxy says of the way to `to`. An error that holds an [`EgressFault`] says
+    /// nothing of `to`: our own side is out of order.
     fn dial(&self, to: SocketAddr) -> BoxFuture<'_, io::Result<Stream>>;
 }
 
@@ -37,24 +50,29 @@ pub struct TcpDialer {
 
 impl TcpDialer {
     /// Leaves from the address `bind`, or from the one that the system chooses. An address of one family cannot
-    /// reach the other.
+    /// reach the other, which is then a network out of reach.
     pub fn new(bind: Option<IpAddr>) -> Self {
         Self { bind }
+    }
+
+    async fn connect(self, to: SocketAddr) -> io::Result<TcpStream> {
+        let socket = if to.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        if let Some(bind) = self.bind {
+            if bind.is_ipv4() != to.is_ipv4() {
+                return Err(io::ErrorKind::NetworkUnreachable.into());
+            }
+            socket.bind(SocketAddr::new(bind, 0)).map_err(|error| EgressFault::Bind(error.kind()))?;
+        }
+        let stream = socket.connect(to).await?;
+        // The dialogue is short lines, each waiting for the last one's answer.
+        stream.set_nodelay(true)?;
+        Ok(stream)
     }
 }
 
 impl Dialer for TcpDialer {
     fn dial(&self, to: SocketAddr) -> BoxFuture<'_, io::Result<Stream>> {
-        Box::pin(async move {
-            let socket = if to.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-            if let Some(bind) = self.bind {
-                socket.bind(SocketAddr::new(bind, 0))?;
-            }
-            let stream = socket.connect(to).await?;
-            // The dialogue is short lines, each waiting for the last one's answer.
-            stream.set_nodelay(true)?;
-            Ok(Box::new(stream) as Stream)
-        })
+        Box::pin(async move { Ok(Box::new(self.connect(to).await?) as Stream) })
     }
 }
 
@@ -84,5 +102,21 @@ mod tests {
         let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
         let error = TcpDialer::default().dial(free).await.err().unwrap();
         assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
+        assert_eq!(EgressFault::of(&error), None);
+    }
+
+    #[tokio::test]
+    async fn an_address_that_is_not_ours_is_our_fault() {
+        let dialer = TcpDialer::new(Some("192.0.2.1".parse().unwrap()));
+        let error = dialer.dial("127.0.0.1:25".parse().unwrap()).await.err().unwrap();
+        assert_eq!(EgressFault::of(&error), Some(EgressFault::Bind(io::ErrorKind::AddrNotAvailable)));
+    }
+
+    #[tokio::test]
+    async fn the_other_family_is_out_of_reach() {
+        let dialer = TcpDialer::new(Some("127.0.0.1".parse().unwrap()));
+        let error = dialer.dial("[::1]:25".parse().unwrap()).await.err().unwrap();
+        assert_eq!(error.kind(), io::ErrorKind::NetworkUnreachable);
+        assert_eq!(EgressFault::of(&error), None);
     }
 }

@@ -10,19 +10,26 @@ pub mod classify;
 pub mod destination;
 pub mod dialer;
 mod echo;
+pub mod egress;
+mod memory;
 pub mod prober;
 mod random;
+mod recent;
 pub mod reply;
 pub mod resolver;
 pub mod rules;
 #[cfg(test)]
 mod script;
 mod session;
+mod tls;
 
 pub use resolver::{Config as DnsConfig, HickoryResolver, ResolverError, ResolverStats};
 
 pub use classify::{Classified, Peer, classify};
 pub use destination::Destinations;
-pub use dialer::{Dialer, TcpDialer};
+pub use dialer::{Dialer, Socks5Dialer, TcpDialer};
+pub use egress::{EgressConfig, Outage};
 pub use prober::{Config as SmtpConfig, ConfigError as SmtpConfigError, SmtpProber};
 pub use reply::Reply;
+pub use session::StartTls;
+pub use tls::Certificates;

@@ -32,10 +32,25 @@ pub struct Rule {
     pub class: ReplyClass,
     /// What the meaning rests on.
     pub strength: Strength,
+    /// The limit of the host that it speaks of, if it does.
+    pub limit: Option<Limit>,
     /// A reply that this rule reads, and no rule above it.
     pub example: &'static str,
     /// Where this is known from.
     pub source: &'static str,
+}
+
+/// A limit of the host that we ran into. It says nothing of the recipient, who is asked again within the limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Limit {
+    /// So many recipients and no more, in this transaction or session.
+    Recipients,
+    /// Recipients of one domain alone in a transaction.
+    Domains,
+    /// So many refused recipients, and no more, in this session.
+    Errors,
+    /// So many recipients, messages or connections in a time.
+    Pace,
 }
 
 /// A condition on a reply's text. Phrases are words in lower case, without signs; `block*` fits every word that
@@ -85,6 +100,7 @@ const fn rcpt(class: ReplyClass, strength: Strength) -> Rule {
         text: Text::Any,
         class,
         strength,
+        limit: None,
         example: "",
         source: "",
     }

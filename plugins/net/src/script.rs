@@ -95,6 +95,11 @@ impl Host {
         })
     }
 
+    /// The same host, that takes many commands at once.
+    pub(crate) fn pipelining(self) -> Self {
+        self.on("EHLO", |_| Say::line("250-mx.example.org\r\n250 PIPELINING"))
+    }
+
     pub(crate) fn banner(self, banner: Say) -> Self {
         Self { banner, ..self }
     }

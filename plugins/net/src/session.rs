@@ -1,25 +1,37 @@
 //! A session: one connection's dialogue with a mail host, up to RCPT and never past it (RFC 5321 §3, RFC 6531).
 //!
-//! Plain: one command, one reply. Windows of pipelined commands (RFC 2920), STARTTLS and sessions that wait for
-//! further recipients are not here yet. Whom to ask next is the prober's business.
+//! Where the host offers PIPELINING (RFC 2920), many commands leave in one write; where it does not, one follows the
+//! other. STARTTLS (RFC 3207) comes when it is asked for. Whom to ask, and how many at once, is the prober's business.
 
 mod command;
+mod extensions;
 mod wire;
 
-use std::{borrow::Cow, sync::Arc, time::Duration};
+use std::{borrow::Cow, collections::VecDeque, sync::Arc, time::Duration};
 
-use mailsonde_engine::{Address, DialogueStage, Reading, ReplyClass, Strength};
-use tokio::time::{Instant, timeout};
+use mailsonde_engine::{Address, DialogueStage, ProbeFailure, Reading, ReplyClass, Strength};
+use serde::{Deserialize, Serialize};
+use tokio::time::timeout;
 
-use self::{command::Command, wire::Wire};
+use self::{
+    command::{Command, Unwritable},
+    extensions::Extensions,
+    wire::Wire,
+};
 use crate::{
     classify::Peer,
     dialer::Stream,
+    memory::Manners,
     reply::{Malformed, Reply},
+    rules::Limit,
+    tls::Tls,
 };
 
 /// How long the farewell may take to leave; its answer is not waited for.
 const QUIT_MAX: Duration = Duration::from_millis(500);
+
+/// Transactions of a session: each after the first costs a RSET, and Exim hangs up at the twelfth command of that kind.
+const TRANSACTIONS_MAX: usize = 9;
 
 /// Operators that take recipients of one domain alone in a transaction, and answer others with 451 4.3.0.
 const ONE_DOMAIN_OPERATORS: &[&str] = &["google", "gmail"];
@@ -33,13 +45,31 @@ pub(crate) struct Identity {
     pub(crate) sender: Box<str>,
 }
 
-/// How long a session waits.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Patience {
-    /// For one whole reply.
-    pub(crate) reply: Duration,
-    /// For everything.
-    pub(crate) until: Instant,
+/// When sessions take up TLS (RFC 3207). A probe carries no message, but it tells who is asked about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StartTls {
+    /// Where the host will not speak without: the fewest round trips.
+    #[default]
+    IfRequired,
+    /// Where the host offers it; without, where that fails.
+    IfOffered,
+    /// Or not at all: a host without TLS is not asked.
+    Always,
+    /// Not even where the host wants it.
+    Never,
+}
+
+/// What a session keeps to.
+#[derive(Clone)]
+pub(crate) struct Terms {
+    pub(crate) identity: Arc<Identity>,
+    /// Time for one whole reply.
+    pub(crate) reply_timeout: Duration,
+    pub(crate) starttls: StartTls,
+    pub(crate) tls: Arc<Tls>,
+    /// What the host is known to want.
+    pub(crate) manners: Manners,
 }
 
 /// Why a session can go no further.
@@ -53,24 +83,60 @@ pub(crate) enum Break {
     Disconnected,
     #[error("not SMTP: {0}")]
     Protocol(#[from] Malformed),
-    #[error("an argument that may not be written")]
-    Unwritable,
-    /// The host refused us before we could name a recipient.
+    #[error("no TLS, though it was offered or is wanted")]
+    Tls,
+    #[error(transparent)]
+    Unwritable(#[from] Unwritable),
+    /// The host refused us before it said a word about a recipient.
     #[error("refused: {0:?}")]
     Refused(Box<Reading>),
+}
+
+impl Break {
+    /// What it means for recipients that were not asked.
+    pub(crate) fn failure(&self) -> ProbeFailure {
+        match self {
+            Self::Timeout => ProbeFailure::Timeout,
+            Self::Unreachable => ProbeFailure::ConnectionRefused,
+            Self::Disconnected | Self::Refused(_) => ProbeFailure::Disconnected,
+            Self::Protocol(_) => ProbeFailure::ProtocolError,
+            Self::Tls => ProbeFailure::TlsFailed,
+            Self::Unwritable(_) => ProbeFailure::NotProbed,
+        }
+    }
+}
+
+/// What was heard about a recipient.
+#[derive(Debug)]
+pub(crate) enum Heard {
+    /// A reply, and the limit that it speaks of, if it does.
+    Reply {
+        reading: Box<Reading>,
+        limit: Option<Limit>,
+        /// Recipients answered before it in the same transaction; those beyond a limit do not count.
+        before: usize,
+    },
+    /// It cannot be written into a command.
+    Unwritable,
 }
 
 /// A session after the hello.
 pub(crate) struct Session {
     wire: Wire,
     peer: Peer,
-    identity: Arc<Identity>,
+    terms: Terms,
     extensions: Extensions,
+    is_secure: bool,
     transaction: Option<Transaction>,
+    /// MAIL commands so far.
+    transactions: usize,
+    /// Recipients answered in the open transaction.
+    answered: usize,
+    /// What was written and is not answered, in order.
+    pending: VecDeque<Pending>,
 }
 
 /// An open MAIL command.
-#[derive(Debug, Clone)]
 struct Transaction {
     smtputf8: bool,
     /// Of its first recipient.
@@ -78,44 +144,159 @@ struct Transaction {
     recipients: usize,
 }
 
+/// Something that is waited for.
+enum Pending {
+    Rset,
+    Mail {
+        smtputf8: bool,
+    },
+    Rcpt(Address),
+    /// Known without asking.
+    Known(Heard),
+}
+
 impl Session {
-    /// Waits for the banner and says hello.
-    pub(crate) async fn open(
-        stream: Stream,
-        peer: Peer,
-        identity: Arc<Identity>,
-        patience: Patience,
-    ) -> Result<Self, Break> {
-        let wire = Wire::new(stream, patience);
-        let extensions = Extensions::default();
-        let mut session = Self { wire, peer, identity, extensions, transaction: None };
-        let banner = session.wire.reply().await?;
+    /// Waits for the banner and says hello; takes up TLS where the terms want it from the start.
+    pub(crate) async fn open(stream: Stream, peer: Peer, terms: Terms) -> Result<Self, Break> {
+        let mut session = Self {
+            wire: Wire::new(stream, terms.reply_timeout),
+            peer,
+            terms,
+            extensions: Extensions::default(),
+            is_secure: false,
+            transaction: None,
+            transactions: 0,
+            answered: 0,
+            pending: VecDeque::new(),
+        };
+        let banner = session.wire.reply(true).await?;
         session.expect(banner, 220, DialogueStage::Connect)?;
         session.hello().await?;
+        let offered = session.extensions.offers("STARTTLS");
+        match session.terms.starttls {
+            StartTls::Always => session.secure().await?,
+            StartTls::IfOffered if offered => session.secure().await?,
+            StartTls::IfRequired if offered && session.terms.manners.needs_tls => session.secure().await?,
+            _ => {}
+        }
         Ok(session)
     }
 
-    /// Asks about one recipient. A reply of 421 says that the host is about to hang up.
-    pub(crate) async fn recipient(&mut self, address: &Address) -> Result<Reading, Break> {
-        if address.is_smtputf8() && !self.extensions.offers("SMTPUTF8") {
-            return Ok(self.non_ascii_unsupported());
+    /// Whether many commands may leave in one write.
+    pub(crate) fn pipelines(&self) -> bool {
+        self.extensions.offers("PIPELINING") && !self.terms.manners.lockstep
+    }
+
+    /// Whether TLS could be taken up now.
+    pub(crate) fn can_secure(&self) -> bool {
+        !self.is_secure && self.terms.starttls != StartTls::Never && self.extensions.offers("STARTTLS")
+    }
+
+    /// From here on, a transaction holds recipients of one domain.
+    pub(crate) fn take_one_domain(&mut self) {
+        self.terms.manners.one_domain = true;
+    }
+
+    /// From here on, a transaction holds no more than `max` recipients.
+    pub(crate) fn limit_transaction(&mut self, max: usize) {
+        self.terms.manners.recipients_per_transaction = Some(max);
+    }
+
+    /// Hears out what was written and is not answered, whatever it says.
+    pub(crate) async fn drain(&mut self) -> Result<(), Break> {
+        while let Some(next) = self.pending.front() {
+            if !matches!(next, Pending::Known(_)) {
+                self.wire.reply(self.pending.len() == 1).await?;
+            }
+            self.pending.pop_front();
         }
-        self.begin(address).await?;
-        let reply = self.exchange(Command::Rcpt(address.as_str())).await?;
-        if let Some(transaction) = &mut self.transaction {
-            transaction.recipients += 1;
+        Ok(())
+    }
+
+    /// Asks about the first of `recipients`, as many as the session has room for. Returns how many; [`Session::read`]
+    /// gives the answers in the same order.
+    pub(crate) async fn write(&mut self, recipients: &[Address]) -> Result<usize, Break> {
+        let mut lines = String::new();
+        let mut written = 0;
+        for address in recipients {
+            if !self.begin(address, &mut lines).await? {
+                break;
+            }
+            written += 1;
+            if !self.pipelines() {
+                break;
+            }
         }
-        Ok(self.peer.read(DialogueStage::Rcpt, &reply, Some(address)))
+        if !lines.is_empty() {
+            self.wire.send(&lines).await?;
+        }
+        Ok(written)
+    }
+
+    /// What the host says of the next recipient. A reply of 421 says that it is about to hang up. Giving up on the
+    /// future loses nothing.
+    pub(crate) async fn read(&mut self) -> Result<Heard, Break> {
+        loop {
+            if matches!(self.pending.front(), Some(Pending::Known(_))) {
+                if let Some(Pending::Known(heard)) = self.pending.pop_front() {
+                    return Ok(heard);
+                }
+            }
+            let due = self.pending.iter().filter(|next| !matches!(next, Pending::Known(_))).count();
+            let reply = self.wire.reply(due <= 1).await?;
+            match self.pending.pop_front() {
+                Some(Pending::Rcpt(address)) => {
+                    let (reading, limit) = self.peer.hear(DialogueStage::Rcpt, &reply, Some(&address));
+                    let before = self.answered;
+                    self.answered += usize::from(limit.is_none());
+                    return Ok(Heard::Reply { reading: Box::new(reading), limit, before });
+                }
+                Some(Pending::Mail { smtputf8 }) => {
+                    self.expect(reply, 250, DialogueStage::Mail)?;
+                    self.answered = 0;
+                    if smtputf8 {
+                        self.wire.allow_utf8();
+                    }
+                }
+                Some(Pending::Rset) => drop(self.expect(reply, 250, DialogueStage::Mail)?),
+                Some(Pending::Known(_)) | None => return Err(Malformed::Unasked.into()),
+            }
+        }
+    }
+
+    /// Takes up TLS and says hello anew.
+    pub(crate) async fn secure(&mut self) -> Result<(), Break> {
+        if !self.can_secure() {
+            return Err(Break::Tls);
+        }
+        let reply = self.exchange(Command::StartTls).await?;
+        if reply.code() != 220 {
+            return Err(Break::Tls);
+        }
+        let host = self.peer.host.clone();
+        self.wire.secure(&self.terms.tls, &host).await?;
+        self.is_secure = true;
+        // RFC 3207 §4.2: what was said before counts no more.
+        self.transaction = None;
+        self.pending.clear();
+        self.hello().await
+    }
+
+    /// Ends when the host hangs up, or speaks though nobody asked.
+    pub(crate) async fn disturbed(&mut self) {
+        self.wire.disturbed().await;
     }
 
     /// Takes leave, and waits for nothing: some hosts hold the answer back for a while.
     pub(crate) async fn quit(mut self) {
-        // Whether it arrives is the host's loss.
-        let _ = timeout(QUIT_MAX, self.wire.send(&Command::Quit)).await;
+        if let Ok(line) = Command::Quit.encode() {
+            // Whether it arrives is the host's loss.
+            let _ = timeout(QUIT_MAX, self.wire.send(&line)).await;
+        }
     }
 
     async fn hello(&mut self) -> Result<(), Break> {
-        let identity = self.identity.clone();
+        let identity = self.terms.identity.clone();
         let reply = self.exchange(Command::Ehlo(&identity.hello)).await?;
         if reply.code() / 100 != 5 {
             let reply = self.expect(reply, 250, DialogueStage::Hello)?;
@@ -124,37 +305,89 @@ impl Session {
         }
         // RFC 5321 §3.2: a host that does not know EHLO may know HELO.
         let reply = self.exchange(Command::Helo(&identity.hello)).await?;
+        self.extensions = Extensions::default();
         self.expect(reply, 250, DialogueStage::Hello).map(drop)
     }
 
-    /// Makes sure of a transaction in which the next recipient can be named.
-    async fn begin(&mut self, next: &Address) -> Result<(), Break> {
+    /// Adds the recipient to what is about to be written, with a transaction around it where the open one does not
+    /// fit. `false` when the session has no room for that.
+    async fn begin(&mut self, next: &Address, lines: &mut String) -> Result<bool, Break> {
         let smtputf8 = next.is_smtputf8();
-        let takes_one_domain = self.peer.operator.is_some_and(|o| ONE_DOMAIN_OPERATORS.contains(&o.id()));
-        let serves = |open: &Transaction| {
-            // A bounce goes to one recipient: hosts refuse more of them with 5.5.3.
-            let has_room = open.recipients == 0 || !self.identity.sender.is_empty();
-            let fits = !takes_one_domain || *open.domain == *next.domain();
-            has_room && fits && (open.smtputf8 || !smtputf8)
+        if smtputf8 && !self.extensions.offers("SMTPUTF8") {
+            self.pending.push_back(Pending::Known(self.non_ascii_unsupported()));
+            return Ok(true);
+        }
+        let Ok(line) = Command::Rcpt(next.as_str()).encode() else {
+            self.pending.push_back(Pending::Known(Heard::Unwritable));
+            return Ok(true);
         };
-        if self.transaction.as_ref().is_some_and(serves) {
+        if !self.transaction.as_ref().is_some_and(|open| self.serves(open, next)) {
+            if self.transactions == TRANSACTIONS_MAX {
+                return Ok(false);
+            }
+            self.new_transaction(next, lines).await?;
+        }
+        if let Some(transaction) = &mut self.transaction {
+            transaction.recipients += 1;
+        }
+        lines.push_str(&line);
+        self.pending.push_back(Pending::Rcpt(next.clone()));
+        Ok(true)
+    }
+
+    /// Whether the recipient can be named in the open transaction.
+    fn serves(&self, open: &Transaction, next: &Address) -> bool {
+        let manners = &self.terms.manners;
+        let takes_one_domain =
+            manners.one_domain || self.peer.operator.is_some_and(|o| ONE_DOMAIN_OPERATORS.contains(&o.id()));
+        // A bounce goes to one recipient: hosts refuse more of them with 5.5.3.
+        let has_room = open.recipients == 0
+            || (!self.terms.identity.sender.is_empty()
+                && manners.recipients_per_transaction.is_none_or(|max| open.recipients < max));
+        has_room
+            && (!takes_one_domain || *open.domain == *next.domain())
+            && (open.smtputf8 || !next.is_smtputf8())
+    }
+
+    async fn new_transaction(&mut self, first: &Address, lines: &mut String) -> Result<(), Break> {
+        let smtputf8 = first.is_smtputf8();
+        let identity = self.terms.identity.clone();
+        let mail = Command::Mail { sender: &identity.sender, smtputf8 };
+        if self.transaction.take().is_some() {
+            self.enqueue(Command::Rset, Pending::Rset, lines).await?;
+        }
+        self.enqueue(mail, Pending::Mail { smtputf8 }, lines).await?;
+        self.transactions += 1;
+        self.transaction = Some(Transaction { smtputf8, domain: first.domain().into(), recipients: 0 });
+        Ok(())
+    }
+
+    /// Adds a command to what is about to be written; without PIPELINING it is said at once.
+    async fn enqueue(
+        &mut self,
+        command: Command<'_>,
+        pending: Pending,
+        lines: &mut String,
+    ) -> Result<(), Break> {
+        if self.pipelines() {
+            lines.push_str(&command.encode()?);
+            self.pending.push_back(pending);
             return Ok(());
         }
-        if self.transaction.take().is_some() {
-            let reply = self.exchange(Command::Rset).await?;
-            self.expect(reply, 250, DialogueStage::Mail)?;
-        }
-        let identity = self.identity.clone();
-        let reply = self.exchange(Command::Mail { sender: &identity.sender, smtputf8 }).await?;
+        let reply = self.exchange(command).await?;
         self.expect(reply, 250, DialogueStage::Mail)?;
-        self.wire.allow_utf8(smtputf8);
-        self.transaction = Some(Transaction { smtputf8, domain: next.domain().into(), recipients: 0 });
+        if let Pending::Mail { smtputf8 } = pending {
+            self.answered = 0;
+            if smtputf8 {
+                self.wire.allow_utf8();
+            }
+        }
         Ok(())
     }
 
     async fn exchange(&mut self, command: Command<'_>) -> Result<Reply, Break> {
-        self.wire.send(&command).await?;
-        self.wire.reply().await
+        self.wire.send(&command.encode()?).await?;
+        self.wire.reply(true).await
     }
 
     fn expect(&self, reply: Reply, code: u16, stage: DialogueStage) -> Result<Reply, Break> {
@@ -166,8 +399,8 @@ impl Session {
     }
 
     /// The host has said it with its list of extensions; no command can ask for more.
-    fn non_ascii_unsupported(&self) -> Reading {
-        Reading {
+    fn non_ascii_unsupported(&self) -> Heard {
+        let reading = Reading {
             class: ReplyClass::NonAsciiUnsupported,
             strength: Strength::Code,
             rule: Cow::Borrowed("hello.no_smtputf8"),
@@ -177,24 +410,8 @@ impl Session {
             text: "SMTPUTF8 is not offered".into(),
             host: self.peer.host.clone(),
             agreed: false,
-        }
-    }
-}
-
-/// What the host offers beyond the plain protocol (RFC 5321 §4.1.1.1).
-#[derive(Debug, Default)]
-struct Extensions(Vec<Box<str>>);
-
-impl Extensions {
-    /// From the reply to EHLO: its first line is a greeting, each further one a keyword and its parameters.
-    fn of(reply: &Reply) -> Self {
-        let keyword =
-            |line: &str| line.split([' ', '=']).next().unwrap_or_default().to_ascii_uppercase().into();
-        Self(reply.lines().skip(1).map(keyword).collect())
-    }
-
-    fn offers(&self, keyword: &str) -> bool {
-        self.0.iter().any(|offered| **offered == *keyword)
+        };
+        Heard::Reply { reading: Box::new(reading), limit: None, before: self.answered }
     }
 }
 

@@ -12,7 +12,7 @@ use mailsonde_engine::{
     Address, Answer, Ask, BoxFuture, CatchAll, CatchAllSource, Lookup, MailHost, ProbeFailure, Prober,
     RecordData, RecordKind, ReplyClass, Resolver, Stop,
 };
-use mailsonde_net::{Destinations, SmtpConfig, SmtpProber, TcpDialer};
+use mailsonde_net::{Destinations, SmtpConfig, SmtpProber};
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
     net::{TcpListener, TcpStream},
@@ -66,7 +66,7 @@ async fn ask(rcpt: fn(&str) -> Option<&'static str>) -> Vec<Answer> {
         destinations: Destinations::Any,
         ..SmtpConfig::default()
     };
-    let prober = SmtpProber::new(config, Arc::new(Loopback), Arc::new(TcpDialer::default())).unwrap();
+    let prober = SmtpProber::new(config, Arc::new(Loopback)).unwrap();
     let mut answers = prober.ask(Ask {
         mx: [MailHost { preference: 10, name: "mx.test".into() }].into(),
         recipients: ["jane", "joe"].map(|local| Address::new(local, "example.org")).to_vec(),

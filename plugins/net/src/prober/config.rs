@@ -9,7 +9,13 @@ use std::{
 use mailsonde_engine::Operator;
 use serde::{Deserialize, Serialize};
 
-use crate::destination::Destinations;
+use crate::{
+    budget::{Limits, OperatorLimits},
+    destination::Destinations,
+    egress::EgressConfig,
+    session::StartTls,
+    tls::Certificates,
+};
 
 /// How probes are made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,12 +39,28 @@ pub struct Config {
     /// Time for one whole reply, the banner too.
     #[serde(with = "humantime_serde")]
     pub reply_timeout: Duration,
+    /// When sessions take up TLS.
+    pub starttls: StartTls,
+    /// Whose certificates will do.
+    pub certificates: Certificates,
+    /// How long a session is kept for further recipients after the last one.
+    #[serde(with = "humantime_serde")]
+    pub keep_warm: Duration,
+    /// How long a host is let alone that refused to speak with us.
+    #[serde(with = "humantime_serde")]
+    pub cool_down: Duration,
     /// Sessions open at once.
     pub sessions_max: usize,
-    /// Sessions open at once towards the same mail hosts, or the same operator.
+    /// Sessions open at once towards the same mail hosts.
     pub sessions_per_mx_max: usize,
+    /// Sessions open at once towards the same operator.
+    pub sessions_per_operator_max: usize,
+    /// Recipients asked about in a minute towards the same mail hosts or operator; 0 for as many as are borne.
+    pub recipients_per_minute: usize,
     /// What differs for single operators, by id.
     pub operator: BTreeMap<String, OperatorConfig>,
+    /// Identities under which probes leave, by name. None: the general one.
+    pub egress: BTreeMap<String, EgressConfig>,
 }
 
 /// What differs for one operator.
@@ -47,6 +69,8 @@ pub struct Config {
 pub struct OperatorConfig {
     /// Sessions open at once towards the operator's hosts.
     pub sessions_max: Option<usize>,
+    /// Recipients asked about in a minute; 0 for as many as are borne.
+    pub recipients_per_minute: Option<usize>,
 }
 
 /// A setting that cannot be meant.
@@ -70,9 +94,16 @@ impl Default for Config {
             recipients_per_session_max: 100,
             connect_timeout: Duration::from_secs(5),
             reply_timeout: Duration::from_secs(10),
+            starttls: StartTls::IfRequired,
+            certificates: Certificates::Any,
+            keep_warm: Duration::from_secs(2),
+            cool_down: Duration::from_mins(15),
             sessions_max: 50,
             sessions_per_mx_max: 2,
+            sessions_per_operator_max: 10,
+            recipients_per_minute: 0,
             operator: BTreeMap::new(),
+            egress: BTreeMap::new(),
         }
     }
 }
@@ -88,36 +119,40 @@ impl Config {
             ("recipients_per_session_max", self.recipients_per_session_max),
             ("sessions_max", self.sessions_max),
             ("sessions_per_mx_max", self.sessions_per_mx_max),
+            ("sessions_per_operator_max", self.sessions_per_operator_max),
         ];
         for (key, value) in positive {
             ensure(value > 0, key, "must be at least 1")?;
+            ensure(value <= tokio::sync::Semaphore::MAX_PERMITS, key, "is too large")?;
         }
-        ensure(self.sessions_max <= tokio::sync::Semaphore::MAX_PERMITS, "sessions_max", "is too large")?;
-        ensure(
-            self.sessions_per_mx_max <= tokio::sync::Semaphore::MAX_PERMITS,
-            "sessions_per_mx_max",
-            "is too large",
-        )?;
         for (key, time) in [("connect_timeout", self.connect_timeout), ("reply_timeout", self.reply_timeout)]
         {
             ensure(!time.is_zero(), key, "must be longer than nothing")?;
         }
-        let hello = &self.hello_name;
-        let names_a_host = hello.is_empty() || is_domain(hello) || is_literal(hello);
-        ensure(
-            names_a_host,
-            "hello_name",
-            "expected a domain (mail.example.com) or an address in brackets ([192.0.2.1])",
-        )?;
-        ensure(
-            self.mail_from.is_empty() || is_sender(&self.mail_from),
-            "mail_from",
-            "expected an address, or nothing",
-        )?;
+        check_hello("hello_name", &self.hello_name)?;
+        check_sender("mail_from", &self.mail_from)?;
         for (position, domain) in self.never.iter().enumerate() {
             ensure(is_domain(domain), &format!("never.{position}"), "expected a domain")?;
         }
-        self.operator.iter().try_for_each(|(id, operator)| check_operator(id, operator))
+        self.operator.iter().try_for_each(|(id, operator)| check_operator(id, operator))?;
+        self.egress.iter().try_for_each(|(name, egress)| check_egress(name, egress))
+    }
+
+    /// What the budget may give.
+    pub(crate) fn limits(&self) -> Limits {
+        let rate = |per_minute: usize| Some(per_minute).filter(|rate| *rate > 0);
+        let own = |(id, operator): (&String, &OperatorConfig)| {
+            let recipients_per_minute =
+                operator.recipients_per_minute.map(|own| rate(own).unwrap_or(usize::MAX));
+            (id.clone(), OperatorLimits { sessions: operator.sessions_max, recipients_per_minute })
+        };
+        Limits {
+            sessions: self.sessions_max,
+            sessions_per_mx: self.sessions_per_mx_max,
+            sessions_per_operator: self.sessions_per_operator_max,
+            recipients_per_minute: rate(self.recipients_per_minute),
+            operators: self.operator.iter().map(own).collect(),
+        }
     }
 
     /// Whether a domain (A-label, lower case) asked not to be probed.
@@ -133,6 +168,20 @@ fn check_operator(id: &str, operator: &OperatorConfig) -> Result<(), ConfigError
     let is_sensible =
         operator.sessions_max.is_none_or(|max| (1..=tokio::sync::Semaphore::MAX_PERMITS).contains(&max));
     ensure(is_sensible, &format!("operator.{id}.sessions_max"), "must be at least 1")
+}
+
+fn check_egress(name: &str, egress: &EgressConfig) -> Result<(), ConfigError> {
+    check_hello(&format!("egress.{name}.hello_name"), &egress.hello_name)?;
+    check_sender(&format!("egress.{name}.mail_from"), &egress.mail_from)
+}
+
+fn check_hello(key: &str, hello: &str) -> Result<(), ConfigError> {
+    let names_a_host = hello.is_empty() || is_domain(hello) || is_literal(hello);
+    ensure(names_a_host, key, "expected a domain (mail.example.com) or an address in brackets ([192.0.2.1])")
+}
+
+fn check_sender(key: &str, sender: &str) -> Result<(), ConfigError> {
+    ensure(sender.is_empty() || is_sender(sender), key, "expected an address, or nothing")
 }
 
 fn ensure(holds: bool, key: &str, message: &str) -> Result<(), ConfigError> {
@@ -210,6 +259,8 @@ mod tests {
             ("sessions_max = 0", "sessions_max:"),
             ("[operator.googel]", "operator.googel:"),
             ("[operator.google]\nsessions_max = 0", "operator.google.sessions_max:"),
+            ("[egress.a]\nhello_name = \"two words\"", "egress.a.hello_name:"),
+            ("[egress.a]\nmail_from = \"probe\"", "egress.a.mail_from:"),
         ] {
             assert!(error_of(toml).starts_with(begins), "{toml}: {}", error_of(toml));
         }

@@ -33,7 +33,8 @@ fn config() -> Config {
 
 fn prober_with(config: Config, net: Net) -> (SmtpProber, Arc<Net>) {
     let net = Arc::new(net);
-    (SmtpProber::new(config, net.clone(), net.clone()).unwrap(), net)
+    let dialer = net.clone();
+    (SmtpProber::with_dialers(config, net.clone(), move |_| dialer.clone()).unwrap(), net)
 }
 
 fn prober(net: Net) -> SmtpProber {
@@ -101,4 +102,9 @@ fn catch_all(answer: &Answer) -> Option<CatchAll> {
 
 fn rcpt(text: &'static str) -> Host {
     Host::default().on("RCPT", move |_| Say::line(text))
+}
+
+/// Until no session is kept any more.
+async fn sessions_end() {
+    tokio::time::sleep(config().keep_warm + Duration::from_secs(1)).await;
 }

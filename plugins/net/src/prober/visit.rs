@@ -1,156 +1,279 @@
-//! A visit: one session's way through an inquiry, until nobody is left to ask, the session breaks, or a limit says
-//! that a new one serves better.
+//! A visit: one session's way through a ledger, write by write, until nobody is left to ask, the session breaks, or a
+//! limit says that a new one serves better.
+
+use std::time::Duration;
 
 use mailsonde_engine::{ProbeFailure, Reading, ReplyClass};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-use super::inquiry::{Inquiry, Next, Room};
+use super::{
+    ledger::{Postponed, Room, Taken},
+    presence::Presence,
+    tally::{Bounds, Tally},
+};
 use crate::{
-    catch_all::{CatchAllFacts, random_recipient},
-    random::Random,
-    session::{Break, Session},
+    budget::Grant,
+    memory::Rest,
+    rules::Limit,
+    session::{Break, Heard, Session},
 };
 
-/// Refused recipients after which a session ends by itself: Postfix slows down after ten errors and hangs up after
-/// twenty. The random recipient may be the tenth.
-const REJECTS_MAX: usize = 9;
+/// Replies are handed on together, once no further one has come for this long: a host that says more than it was asked
+/// is found out only at the end of what it says.
+const FLUSH: Duration = Duration::from_millis(250);
 
-/// Replies in a row that say nothing of any mailbox, after which the host is taken to refuse us altogether.
-const MUTE_MAX: usize = 5;
-
-/// How many recipients a session may name.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Size {
-    /// By configuration; random ones do not count.
-    pub(super) targets_max: usize,
-    /// By what the host has shown; random ones count.
-    pub(super) learned_max: Option<usize>,
+/// A session at work.
+pub(super) struct Visit<'a> {
+    session: &'a mut Session,
+    presence: &'a Presence,
+    bounds: Bounds,
+    tally: Tally,
+    /// The host will not go on without TLS.
+    wants_tls: bool,
 }
 
-/// How a visit ended.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Ended {
-    /// Nobody is left for this host.
-    Finished,
-    /// There are more, for another session.
-    Full,
-    /// The host set a limit, after so many recipients.
-    Limited { answered: usize },
-    /// The host hung up, after so many recipients.
-    Dropped { answered: usize },
-    /// This host will not answer.
-    Over,
+/// Whether the session goes on after a write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Next {
+    GoOn,
+    End,
 }
 
-/// What a session has heard so far.
-#[derive(Debug, Default)]
-struct Tally {
-    targets: usize,
-    randoms: usize,
-    rejects: usize,
-    mute: usize,
-}
-
-impl Tally {
-    fn answered(&self) -> usize {
-        self.targets + self.randoms
+impl<'a> Visit<'a> {
+    /// `targets_max`: recipients of a session, by configuration.
+    pub(super) fn new(session: &'a mut Session, presence: &'a Presence, targets_max: usize) -> Self {
+        let bounds = Bounds { targets_max, manners: presence.manners() };
+        Self { session, presence, bounds, tally: Tally::default(), wants_tls: false }
     }
 
-    fn room(&self, size: Size) -> Room {
-        let may_go_on = size.learned_max.is_none_or(|max| self.answered() < max);
-        Room {
-            targets: may_go_on && self.targets < size.targets_max && self.rejects < REJECTS_MAX,
-            randoms: may_go_on && self.rejects <= REJECTS_MAX,
+    /// Asks as long as the session lasts.
+    pub(super) async fn run(mut self, grant: &Grant) {
+        loop {
+            let Some(outlook) = self.presence.outlook() else {
+                if self.is_wanted_soon(grant).await {
+                    continue;
+                }
+                return;
+            };
+            let Some(room) = self.tally.room(self.bounds, outlook, self.session.pipelines()) else { return };
+            let wanted = room.targets.min(outlook.targets) + outlook.randoms.min(room.randoms);
+            let room = match self.presence.share().recipients(wanted) {
+                Ok(granted) => Room { targets: room.targets.min(granted), ..room },
+                Err(at) if self.waits_until(at).await => continue,
+                Err(_) => return,
+            };
+            let taken = self.presence.take(room);
+            if taken.addresses.is_empty() || self.ask(&taken).await == Next::End {
+                return;
+            }
         }
     }
 
-    fn count(&mut self, next: &Next, reading: &Reading) {
-        match next {
-            Next::Target(_) => self.targets += 1,
-            Next::Random(_) => self.randoms += 1,
-            Next::Nobody => {}
+    /// Nobody is left. The session is kept for a moment, in case somebody else asks, unless its place is wanted.
+    async fn is_wanted_soon(&mut self, grant: &Grant) -> bool {
+        tokio::select! {
+            biased;
+            () = self.presence.has_work() => true,
+            () = self.session.disturbed() => false,
+            () = grant.is_wanted() => false,
+            () = self.presence.is_closing() => false,
+            () = sleep(self.presence.keep_warm()) => false,
         }
-        self.rejects += usize::from(reading.code >= 400);
-        self.mute = if is_mute(reading) { self.mute + 1 } else { 0 };
     }
-}
 
-/// Asks as long as the session lasts.
-pub(super) async fn visit(
-    session: &mut Session,
-    inquiry: &mut Inquiry,
-    size: Size,
-    accepts_all: bool,
-    random: &Random,
-    facts: &CatchAllFacts,
-) -> Ended {
-    let mut tally = Tally::default();
-    loop {
-        let next = inquiry.next(tally.room(size), facts);
-        let heard = match &next {
-            Next::Target(index) => session.recipient(inquiry.address(*index)).await,
-            Next::Random(domain) => session.recipient(&random_recipient(random, domain)).await,
-            Next::Nobody if inquiry.has_work() => return Ended::Full,
-            Next::Nobody => return Ended::Finished,
+    /// The host bears no more recipients now. A short while is waited for; for a long one the session is not kept.
+    async fn waits_until(&mut self, at: Instant) -> bool {
+        if at.saturating_duration_since(Instant::now()) > self.presence.keep_warm() {
+            return false;
+        }
+        tokio::select! {
+            biased;
+            () = self.presence.is_abandoned() => false,
+            () = self.session.disturbed() => false,
+            () = sleep_until(at) => true,
+        }
+    }
+
+    /// One write, and what comes of it.
+    async fn ask(&mut self, taken: &Taken) -> Next {
+        let presence = self.presence;
+        tokio::select! {
+            biased;
+            next = self.write_and_hear(taken) => next,
+            () = presence.is_abandoned() => Next::End,
+        }
+    }
+
+    async fn write_and_hear(&mut self, taken: &Taken) -> Next {
+        let written = match self.session.write(&taken.addresses).await {
+            Ok(written) => written,
+            Err(broken) => return self.broke(broken).await,
         };
-        let reading = match (heard, &next) {
-            (Ok(reading), _) => reading,
-            (Err(Break::Unwritable), Next::Target(index)) => {
-                inquiry.decline(*index, ProbeFailure::NotProbed);
+        let unwritten = taken.addresses.len() - written;
+        self.presence.unwritten(unwritten);
+        if written == 0 {
+            // The session has no room for another transaction.
+            return Next::End;
+        }
+        let extras = taken.extras.min(written);
+        self.tally.count_asked(written - extras, extras);
+        self.hear(written).await
+    }
+
+    /// Hears what the host says of those who were written.
+    async fn hear(&mut self, written: usize) -> Next {
+        let mut heard = Vec::with_capacity(written);
+        for _ in 0..written {
+            let next = match timeout(FLUSH, self.session.read()).await {
+                Ok(next) => next,
+                Err(_) if self.note(heard.drain(..)) == Next::End => return Next::End,
+                Err(_) => self.session.read().await,
+            };
+            match next {
+                Ok(reply) => heard.push(reply),
+                // With one reply too many, nobody knows which was whose.
+                Err(broken @ Break::Protocol(_)) => return self.broke(broken).await,
+                Err(broken) if self.note(heard.drain(..)) == Next::GoOn => return self.broke(broken).await,
+                Err(_) => return Next::End,
+            }
+        }
+        match self.note(heard.drain(..)) {
+            Next::GoOn if self.wants_tls => self.secure().await,
+            next => next,
+        }
+    }
+
+    /// Enters replies into the ledger.
+    fn note(&mut self, heard: impl Iterator<Item = Heard>) -> Next {
+        let (mut answered, mut refused) = (0, 0);
+        let mut next = Next::GoOn;
+        for reply in heard {
+            let Heard::Reply { reading, limit, before } = reply else {
+                self.presence.decline();
                 continue;
+            };
+            refused += usize::from(limit == Some(Limit::Pace));
+            answered += usize::from(limit.is_none());
+            next = self.enter(reading, limit, before);
+            if next == Next::End {
+                break;
             }
-            (Err(broken), _) => {
-                inquiry.put_last(&next);
-                return after_break(broken, &tally, inquiry);
+        }
+        self.presence.share().heard(answered, refused);
+        next
+    }
+
+    fn enter(&mut self, reading: Box<Reading>, limit: Option<Limit>, before: usize) -> Next {
+        if reading.code != 421 {
+            self.tally.count_heard(&reading);
+        }
+        let presence = self.presence;
+        if reading.code == 421 {
+            let blamed = Postponed::Blamed(ProbeFailure::Disconnected);
+            if presence.postpone(reading, blamed) {
+                self.learn_from_end(limit);
             }
-        };
-        if let Some(ended) = cut_by(&reading, tally.answered()) {
-            inquiry.put_last(&next);
-            inquiry.postpone(&next, reading);
-            return ended;
+            return Next::End;
         }
-        tally.count(&next, &reading);
-        if tally.mute == MUTE_MAX {
-            inquiry.refuse_all(&reading);
+        match limit {
+            Some(Limit::Pace) => {
+                presence.postpone(reading, Postponed::Blamed(ProbeFailure::Disconnected));
+            }
+            Some(Limit::Errors) => {
+                self.learn_from_end(limit);
+                presence.postpone(reading, Postponed::ByLimit);
+                return Next::End;
+            }
+            Some(Limit::Domains) if !self.bounds.manners.one_domain => {
+                presence.learn(|manners| manners.one_domain = true);
+                self.session.take_one_domain();
+                presence.postpone(reading, Postponed::ByLimit);
+            }
+            Some(Limit::Recipients) if self.tally.answered() > 0 => return self.limit(reading, before),
+            _ if reading.class == ReplyClass::TlsRequired && self.session.can_secure() => {
+                self.wants_tls = true;
+                presence.postpone(reading, Postponed::ByLimit);
+            }
+            _ => {
+                self.tally.count_answered();
+                presence.hear(reading);
+            }
         }
-        match &next {
-            Next::Target(index) => inquiry.hear(*index, reading, accepts_all),
-            Next::Random(domain) => inquiry.hear_random(domain, &reading, facts),
-            Next::Nobody => {}
+        Next::GoOn
+    }
+
+    /// The host takes no more recipients than `before` in a transaction; or, when it says so at the first, no more in
+    /// this session.
+    fn limit(&mut self, reading: Box<Reading>, before: usize) -> Next {
+        self.presence.postpone(reading, Postponed::ByLimit);
+        if before > 0 {
+            self.presence.learn(|manners| manners.recipients_per_transaction = Some(before));
+            self.session.limit_transaction(before);
+            return Next::GoOn;
+        }
+        let max = self.tally.answered();
+        self.presence.learn(|manners| manners.recipients_per_session = Some(max));
+        Next::End
+    }
+
+    /// The host ends the session. Whoever does so twice means a limit.
+    fn learn_from_end(&self, limit: Option<Limit>) {
+        let (answered, rejects) = (self.tally.answered(), self.tally.rejects());
+        self.presence.learn(|manners| match limit {
+            Some(Limit::Errors) => manners.rejects_per_session = Some(rejects.saturating_sub(1).max(1)),
+            Some(Limit::Pace) => {}
+            _ if answered == 0 => {}
+            _ => {
+                let earlier = manners.dropped_after.replace(answered);
+                manners.recipients_per_session = earlier.map(|earlier| earlier.max(answered));
+            }
+        });
+    }
+
+    async fn broke(&mut self, broken: Break) -> Next {
+        let presence = self.presence;
+        match broken {
+            Break::Refused(reading)
+                if reading.class == ReplyClass::TlsRequired && self.session.can_secure() =>
+            {
+                presence.unwritten(usize::MAX);
+                // What left with the refused command is refused too.
+                if self.session.drain().await.is_ok() {
+                    return self.secure().await;
+                }
+                presence.give_up_host(&Rest::Failed(ProbeFailure::TlsFailed));
+            }
+            Break::Refused(reading) if self.tally.answered() == 0 => {
+                presence.give_up_host(&Rest::Refused(reading));
+            }
+            Break::Refused(_) => self.learn_from_end(None),
+            Break::Timeout if self.tally.answered() == 0 => {
+                presence.give_up_host(&Rest::Failed(ProbeFailure::Timeout));
+            }
+            broken => {
+                if matches!(broken, Break::Protocol(_)) {
+                    // One by one, it costs only whom it is about.
+                    presence.learn(|manners| manners.lockstep = true);
+                }
+                let is_first = presence.broke(broken.failure());
+                if is_first && matches!(broken, Break::Disconnected) {
+                    self.learn_from_end(None);
+                }
+            }
+        }
+        Next::End
+    }
+
+    /// Takes up TLS in the open session.
+    async fn secure(&mut self) -> Next {
+        self.wants_tls = false;
+        self.presence.learn(|manners| manners.needs_tls = true);
+        match self.session.secure().await {
+            Ok(()) => Next::GoOn,
+            Err(_) => {
+                self.presence.give_up_host(&Rest::Failed(ProbeFailure::TlsFailed));
+                Next::End
+            }
         }
     }
-}
-
-/// Whether the reply ends the session for this recipient too.
-fn cut_by(reading: &Reading, answered: usize) -> Option<Ended> {
-    let is_limit =
-        reading.class == ReplyClass::Rate && (reading.code == 452 || reading.enhanced == Some([4, 5, 3]));
-    match reading.code {
-        421 => Some(Ended::Dropped { answered }),
-        // At the first recipient it is no limit but a refusal.
-        _ if is_limit && answered > 0 => Some(Ended::Limited { answered }),
-        _ => None,
-    }
-}
-
-fn after_break(broken: Break, tally: &Tally, inquiry: &mut Inquiry) -> Ended {
-    let answered = tally.answered();
-    match broken {
-        Break::Refused(reading) if answered == 0 => {
-            inquiry.refuse_all(&reading);
-            Ended::Over
-        }
-        Break::Refused(_) => Ended::Dropped { answered },
-        broken => {
-            inquiry.note_failure(broken.failure());
-            let may_return =
-                matches!(broken, Break::Disconnected) || (matches!(broken, Break::Timeout) && answered > 0);
-            if may_return { Ended::Dropped { answered } } else { Ended::Over }
-        }
-    }
-}
-
-/// Says nothing of the mailbox, and would say the same of another.
-fn is_mute(reading: &Reading) -> bool {
-    use ReplyClass::{Blocked, Policy, ProtocolError, Rate, Temporary, TlsRequired};
-    matches!(reading.class, Blocked | Policy | ProtocolError | Rate | Temporary | TlsRequired)
 }

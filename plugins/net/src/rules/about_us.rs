@@ -3,7 +3,7 @@
 
 use mailsonde_engine::{ReplyClass, Strength};
 
-use super::{ANYWHERE, RFC_3463, Rule, Text, anywhere, rcpt};
+use super::{ANYWHERE, Limit, RFC_3463, Rule, Text, anywhere, rcpt};
 
 const POSTFIX: &str = "Postfix: SMTPD_ACCESS_README and its messages";
 const EXIM: &str = "Exim: default configuration and messages";
@@ -18,13 +18,26 @@ pub(super) const RULES: &[Rule] = &[
         example: "450 4.2.0 <jane@example.org>: Recipient address rejected: Greylisted, see http://postgrey.schweikert.ch/help/example.org.html",
         ..anywhere(ReplyClass::Greylisted, Strength::Text) },
     Rule { id: "us.too_many_recipients", codes: &[450, 451, 452], enhanced: &["4.5.3"],
-        source: "RFC 5321 §4.5.3.1.10",
+        source: "RFC 5321 §4.5.3.1.10", limit: Some(Limit::Recipients),
         example: "452 4.5.3 Error: too many recipients", ..rcpt(ReplyClass::Rate, Strength::Code) },
-    Rule { id: "us.rate", source: OBSERVED,
+    Rule { id: "us.too_many_recipients_text", codes: &[4], source: OBSERVED, limit: Some(Limit::Recipients),
+        text: Text::Says(&["too many recipients"]),
+        example: "450 Too many recipients", ..rcpt(ReplyClass::Rate, Strength::Text) },
+    Rule { id: "us.one_domain", codes: &[450, 451, 452], source: "Google, others: one domain a transaction",
+        limit: Some(Limit::Domains),
+        text: Text::Says(&["multiple destination domains", "multiple domains", "different domains",
+            "one domain per", "only one domain"]),
+        example: "451 4.3.0 Multiple destination domains per transaction is unsupported. Please try again.",
+        ..rcpt(ReplyClass::Rate, Strength::Text) },
+    Rule { id: "us.too_many_errors", source: "Postfix, Exim, Exchange: limits of errors in a session",
+        limit: Some(Limit::Errors),
+        text: Text::Says(&["too many errors", "too many invalid recipients", "too many unknown", "too many bad",
+            "too many failed", "too many nonmail commands", "too many syntax", "too many unrecognized"]),
+        example: "421 4.7.0 mx.example.org Error: too many errors", ..anywhere(ReplyClass::Rate, Strength::Text) },
+    Rule { id: "us.rate", source: OBSERVED, limit: Some(Limit::Pace),
         text: Text::Says(&["rate limit*", "ratelimit*", "throttl*", "too many connections",
-            "too many concurrent", "too many messages", "too many mails", "too many emails", "too many errors",
-            "too many recipients", "too many invalid recipients", "too many unknown", "too many bad",
-            "too many failed", "too many requests", "too many sessions", "too many commands", "too much mail",
+            "too many concurrent", "too many messages", "too many mails", "too many emails",
+            "too many recipients", "too many requests", "too many sessions", "too many commands", "too much mail",
             "too fast", "too quickly", "too frequent*", "sending rate", "exceeded the rate", "exceed* * rate",
             "exceeded * limit * messages", "connection limit", "connection frequency", "connection rate",
             "message rate", "mail rate", "receiving mail at a rate", "unusual rate", "slow down", "tss04",

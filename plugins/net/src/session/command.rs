@@ -1,6 +1,9 @@
 //! The commands of a session. There are no others: what cannot be named here cannot be sent, DATA above all.
 
-use super::Break;
+/// An argument that could end its command or begin another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("an argument that may not be written")]
+pub(crate) struct Unwritable;
 
 /// One command. Not `Debug`: it holds a whole address.
 #[derive(Clone, Copy)]
@@ -15,6 +18,7 @@ pub(super) enum Command<'a> {
     /// Without angle brackets.
     Rcpt(&'a str),
     Rset,
+    StartTls,
     Quit,
 }
 
@@ -22,15 +26,14 @@ impl Command<'_> {
     /// The line as it is written.
     ///
     /// # Errors
-    /// [`Break::Unwritable`] when an argument could end the command or begin another one. The parser of addresses
-    /// lets none of these pass; this is the second lock on the door.
-    pub(super) fn encode(self) -> Result<String, Break> {
+    /// The parser of addresses lets nothing unwritable pass; this is the second lock on the door.
+    pub(super) fn encode(self) -> Result<String, Unwritable> {
         let argument = match self {
             Self::Ehlo(text) | Self::Helo(text) | Self::Mail { sender: text, .. } | Self::Rcpt(text) => text,
-            Self::Rset | Self::Quit => "",
+            Self::Rset | Self::StartTls | Self::Quit => "",
         };
         if !is_writable(argument) {
-            return Err(Break::Unwritable);
+            return Err(Unwritable);
         }
         Ok(match self {
             Self::Ehlo(name) => format!("EHLO {name}\r\n"),
@@ -39,6 +42,7 @@ impl Command<'_> {
             Self::Mail { sender, smtputf8: true } => format!("MAIL FROM:<{sender}> SMTPUTF8\r\n"),
             Self::Rcpt(address) => format!("RCPT TO:<{address}>\r\n"),
             Self::Rset => "RSET\r\n".into(),
+            Self::StartTls => "STARTTLS\r\n".into(),
             Self::Quit => "QUIT\r\n".into(),
         })
     }
@@ -77,6 +81,7 @@ mod tests {
             ),
             (Command::Rcpt("\"a > b\"@example.org"), "RCPT TO:<\"a > b\"@example.org>\r\n"),
             (Command::Rset, "RSET\r\n"),
+            (Command::StartTls, "STARTTLS\r\n"),
             (Command::Quit, "QUIT\r\n"),
         ] {
             assert_eq!(command.encode().unwrap(), line);
@@ -97,9 +102,9 @@ mod tests {
             "\"a\\\"@b.test> SIZE=1",
             "\"open@b.test",
         ] {
-            assert_eq!(Command::Rcpt(argument).encode(), Err(Break::Unwritable), "{argument:?}");
-            assert_eq!(Command::Mail { sender: argument, smtputf8: false }.encode(), Err(Break::Unwritable));
-            assert_eq!(Command::Ehlo(argument).encode(), Err(Break::Unwritable));
+            assert_eq!(Command::Rcpt(argument).encode(), Err(Unwritable), "{argument:?}");
+            assert_eq!(Command::Mail { sender: argument, smtputf8: false }.encode(), Err(Unwritable));
+            assert_eq!(Command::Ehlo(argument).encode(), Err(Unwritable));
         }
     }
 

@@ -4,14 +4,32 @@ use mailsonde_engine::{Address, ReplyClass};
 use tokio::time::Instant;
 
 use super::*;
-use crate::script::{Host, Say, Written};
+use crate::{
+    script::{Host, Say, Written},
+    tls::Certificates,
+};
 
 async fn open_as(host: Host, sender: &str) -> (Result<Session, Break>, Written) {
     let (stream, written) = host.connect();
-    let identity = Arc::new(Identity { hello: "probe.example.net".into(), sender: sender.into() });
-    let patience =
-        Patience { reply: Duration::from_secs(10), until: Instant::now() + Duration::from_mins(1) };
-    (Session::open(stream, Peer::named("mx.example.org"), identity, patience).await, written)
+    let terms = Terms {
+        identity: Arc::new(Identity { hello: "probe.example.net".into(), sender: sender.into() }),
+        reply_timeout: Duration::from_secs(10),
+        starttls: StartTls::IfRequired,
+        tls: Arc::new(Tls::new(Certificates::Any)),
+        manners: Manners::default(),
+    };
+    (Session::open(stream, Peer::named("mx.example.org"), terms).await, written)
+}
+
+impl Session {
+    /// Asks about one recipient alone.
+    async fn recipient(&mut self, address: &Address) -> Result<Reading, Break> {
+        assert_eq!(self.write(std::slice::from_ref(address)).await?, 1);
+        match self.read().await? {
+            Heard::Reply { reading, .. } => Ok(*reading),
+            Heard::Unwritable => panic!("unwritable"),
+        }
+    }
 }
 
 async fn open(host: Host) -> (Result<Session, Break>, Written) {
@@ -129,13 +147,59 @@ async fn a_slow_drip_is_cut_at_the_time_of_one_reply() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_session_ends_with_its_total_time() {
-    let slow = || Host::default().on("RCPT", |_| Say::after(Duration::from_secs(9), "250 ok"));
-    let (session, _) = open(slow()).await;
+async fn many_commands_leave_in_one_write_where_that_is_offered() {
+    let addresses: Vec<Address> = ["a", "b", "c"].map(|local| Address::new(local, "example.org")).to_vec();
+    let (session, written) = open(Host::knowing(&["a", "c"]).pipelining()).await;
     let mut session = session.unwrap();
-    let began = Instant::now();
-    while session.recipient(&jane()).await.is_ok() {}
-    assert_eq!(began.elapsed(), Duration::from_mins(1));
+    assert_eq!(session.write(&addresses).await.unwrap(), 3);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(written.lines().len(), 5, "EHLO, MAIL and three recipients: nothing was waited for");
+    for (code, position) in [(250, 0), (550, 1), (250, 2)] {
+        let Heard::Reply { reading, before, .. } = session.read().await.unwrap() else { panic!() };
+        assert_eq!((reading.code, before), (code, position));
+    }
+
+    let (session, written) = open(Host::default()).await;
+    assert_eq!(session.unwrap().write(&addresses).await.unwrap(), 1);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(written.count("RCPT"), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn giving_up_on_a_reply_loses_nothing() {
+    let slow = Host::default().pipelining().on("RCPT", |_| Say::after(Duration::from_secs(2), "250 ok"));
+    let (session, _) = open(slow).await;
+    let mut session = session.unwrap();
+    session.write(&[jane(), jane()]).await.unwrap();
+    for _ in 0..2 {
+        assert!(timeout(Duration::from_secs(1), session.read()).await.is_err());
+        assert!(matches!(session.read().await.unwrap(), Heard::Reply { .. }));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_holds_few_transactions() {
+    let (session, written) = open_as(Host::default().pipelining(), "").await;
+    let mut session = session.unwrap();
+    let many = vec![jane(); 20];
+    assert_eq!(session.write(&many).await.unwrap(), TRANSACTIONS_MAX);
+    for _ in 0..TRANSACTIONS_MAX {
+        session.read().await.unwrap();
+    }
+    assert_eq!(written.count("RSET"), TRANSACTIONS_MAX - 1);
+    assert_eq!(session.write(&many).await.unwrap(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_sender_takes_its_recipients_along() {
+    let host =
+        Host::default().pipelining().on("MAIL", |_| Say::line("530 5.7.0 Must issue a STARTTLS command"));
+    let (session, _) = open(host).await;
+    let mut session = session.unwrap();
+    session.write(&[jane(), jane()]).await.unwrap();
+    assert!(matches!(session.read().await, Err(Break::Refused(_))));
+    session.drain().await.unwrap();
+    assert!(session.pending.is_empty());
 }
 
 #[tokio::test(start_paused = true)]
@@ -187,14 +251,24 @@ async fn a_farewell_behind_a_reply_is_no_extra_reply() {
 
 #[tokio::test(start_paused = true)]
 async fn an_extra_reply_in_a_packet_of_its_own_is_seen_too() {
-    let host = Host::default().on("MAIL", |_| {
+    let host = Host::default().on("RCPT", |_| {
         Say::Both(Box::new(Say::line("250 ok")), Box::new(Say::after(Duration::from_secs(1), "250 ok")))
     });
     let (session, _) = open(host).await;
     let mut session = session.unwrap();
-    session.begin(&jane()).await.unwrap();
+    session.recipient(&jane()).await.unwrap();
     tokio::time::sleep(Duration::from_secs(2)).await;
     assert_eq!(session.recipient(&jane()).await, Err(Break::Protocol(Malformed::Unasked)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_reply_too_many_for_a_window_is_seen_at_its_end() {
+    let host = Host::default().pipelining().on("RCPT TO:<jane", |_| Say::line("250 ok\r\n550 5.1.1 unknown"));
+    let (session, _) = open(host).await;
+    let mut session = session.unwrap();
+    session.write(&[jane(), Address::new("joe", "example.org")]).await.unwrap();
+    session.read().await.unwrap();
+    assert_eq!(session.read().await.err(), Some(Break::Protocol(Malformed::Unasked)));
 }
 
 #[tokio::test(start_paused = true)]

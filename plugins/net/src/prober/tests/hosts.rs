@@ -98,9 +98,12 @@ async fn a_bare_refusal_wants_a_second_voice() {
     assert_eq!((class(&found), reading(&found).agreed), (ReplyClass::NoSuchMailbox, true));
     assert_eq!((first.connections(), second.connections()), (1, 1));
 
-    // With one host, a second session does.
-    let host = bare();
+    // With one host, a second session does, if the host does not refuse everybody.
+    let host = bare().on("RCPT TO:<postmaster@", |_| Say::line("250 ok"));
     assert!(reading(&answer(&one(&host), &["mx"]).await).agreed);
+    assert_eq!((host.connections(), host.written().count("RCPT")), (2, 3));
+    let host = bare();
+    assert!(!reading(&answer(&one(&host), &["mx"]).await).agreed);
     assert_eq!(host.connections(), 2);
 
     // A second host contradicts.

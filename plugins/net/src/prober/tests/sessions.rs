@@ -5,7 +5,7 @@ use super::*;
 #[tokio::test(start_paused = true)]
 async fn a_session_that_is_cut_goes_on_in_another_one() {
     use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-    for cut in [Say::closing("421 4.7.0 too many errors"), Say::Close] {
+    for cut in [Say::closing("421 4.3.2 shutting down"), Say::Close] {
         let asked = AtomicUsize::new(0);
         let host = Host::default().on("RCPT", move |line| match asked.fetch_add(1, Relaxed) {
             2 => cut.clone(),
@@ -15,8 +15,8 @@ async fn a_session_that_is_cut_goes_on_in_another_one() {
         let users: Vec<&str> = users.iter().map(String::as_str).collect();
         let found = answers(&one(&host), ask(mx(&["mx"]), &users)).await;
         assert!(found.iter().all(|found| class(found) == ReplyClass::Accepted));
-        // Two recipients were answered, so further sessions name no more than two.
-        assert_eq!(host.connections(), 3);
+        // Once is no limit yet.
+        assert_eq!(host.connections(), 2);
     }
 }
 
@@ -25,7 +25,7 @@ async fn a_host_that_keeps_hanging_up_is_left_alone() {
     let host = Host::default().on("RCPT", |_| Say::closing("421 4.7.0 go away"));
     let found = answer(&one(&host), &["mx"]).await;
     assert_eq!((reading(&found).code, class(&found)), (421, ReplyClass::Rate));
-    assert_eq!(host.connections(), DROPS_PER_HOST_MAX);
+    assert_eq!(host.connections(), 3);
 
     let silent = Host::default().on("RCPT", |_| Say::Close);
     assert_eq!(answer(&one(&silent), &["mx"]).await, Answer::Failed(ProbeFailure::Disconnected));
@@ -51,11 +51,7 @@ async fn a_limit_of_one_recipient_is_learned() {
     let found =
         answers(&one(&strict), ask(mx(&["mx"]), &["a@example.org", "b@example.org", "c@example.org"])).await;
     assert!(found.iter().all(|found| class(found) == ReplyClass::Accepted));
-    assert_eq!(
-        found.iter().filter(|found| catch_all(found) == NO).count(),
-        1,
-        "the first, by the random recipient"
-    );
+    assert!(found.iter().all(|found| catch_all(found) == NO_FROM_CACHE), "each had a session of its own");
     assert_eq!(strict.connections(), 4);
 }
 
@@ -88,8 +84,8 @@ async fn a_thousand_recipients_take_ten_sessions_and_one_random_recipient() {
     let users: Vec<&str> = users.iter().map(String::as_str).collect();
     let found = answers(&one(&host), ask(mx(&["mx"]), &users)).await;
     assert!(found.iter().all(|found| class(found) == ReplyClass::Accepted));
-    assert!(found[..100].iter().all(|found| catch_all(found) == NO));
-    assert!(found[100..].iter().all(|found| catch_all(found) == NO_FROM_CACHE));
+    assert!(found.iter().all(|found| [NO, NO_FROM_CACHE].contains(&catch_all(found))));
+    assert!(found.iter().filter(|found| catch_all(found) == NO).count() >= 9);
     assert_eq!(
         (host.connections(), host.written().count("RCPT"), host.written().count("MAIL")),
         (10, 1_001, 10)
@@ -176,7 +172,9 @@ async fn who_leaves_stops_the_work() {
     let host = Host::default().on("RCPT", |_| Say::after(Duration::from_secs(2), "250 ok"));
     let users: Vec<String> = (0..20).map(|n| format!("user{n}@example.org")).collect();
     let users: Vec<&str> = users.iter().map(String::as_str).collect();
-    let receiver = one(&host).ask(ask(mx(&["mx"]), &users));
+    let alone = Config { sessions_per_mx_max: 1, ..config() };
+    let (prober, _) = prober_with(alone, Net::default().host("mx", "9.9.9.9", &host));
+    let receiver = prober.ask(ask(mx(&["mx"]), &users));
     tokio::time::sleep(Duration::from_secs(3)).await;
     drop(receiver);
     tokio::time::sleep(Duration::from_mins(1)).await;
@@ -190,8 +188,9 @@ async fn a_slow_host_holds_up_nobody_else() {
     let few = Config { sessions_max: 3, ..config() };
     let net = Net::default().host("slow", "9.9.9.1", &slow).host("fast", "9.9.9.2", &fast);
     let (prober, _) = prober_with(few, net);
-    let waiting: Vec<_> = (0..20).map(|_| prober.ask(ask(mx(&["slow"]), &["jane@slow.test"]))).collect();
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    let waiting: Vec<_> =
+        (0..20).map(|n| prober.ask(ask(mx(&["slow"]), &[&format!("user{n}@slow.test")]))).collect();
+    tokio::time::sleep(Duration::from_secs(5)).await;
     assert_eq!(slow.connections(), 2, "no more sessions than one host gets");
     let began = Instant::now();
     assert_eq!(class(&answer(&prober, &["fast"]).await), ReplyClass::Accepted);
@@ -232,14 +231,12 @@ async fn nothing_but_the_six_commands_is_ever_written() {
 async fn replies_out_of_turn_prove_nothing() {
     let host = rcpt("250 ok\r\n250 ok");
     assert_eq!(answer(&one(&host), &["mx"]).await, Answer::Failed(ProbeFailure::ProtocolError));
-    let late = Host::default().on("RCPT", |_| {
-        Say::Both(Box::new(Say::line("250 ok")), Box::new(Say::line("550 5.1.1 no such user")))
-    });
-    let found = answer(&one(&late), &["mx"]).await;
-    assert!(
-        matches!(found, Answer::Failed(ProbeFailure::ProtocolError))
-            || matches!(catch_all(&found), Some(CatchAll::Unknown { .. }))
-    );
+    // In a window, the last reply shows that there is one too many, and none of them counts. One by one, it costs only
+    // whom it is about.
+    let host = Host::default().pipelining().on("RCPT TO:<jane", |_| Say::line("250 ok\r\n550 5.1.1 unknown"));
+    let found = answers(&one(&host), ask(mx(&["mx"]), &["jane@example.org", "joe@example.org"])).await;
+    assert_eq!(found[0], Answer::Failed(ProbeFailure::ProtocolError));
+    assert_eq!(class(&found[1]), ReplyClass::Accepted);
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,0 +1,130 @@
+//! What a ledger knows of one domain at one host: whether it accepts everybody, how that is known, and who waits to be
+//! told.
+
+use std::time::Duration;
+
+use mailsonde_engine::{CatchAll, CatchAllSource, Reading, Reason, ReplyClass};
+use tokio::time::Instant;
+
+use super::{SessionId, TargetId};
+
+/// Accepted recipients without a refused one after which a remembered "refuses unknown ones" is asked for anew.
+const ACCEPTS_IN_DOUBT: usize = 8;
+
+/// Random recipients that may go unanswered before we do without.
+const RANDOMS_MAX: usize = 3;
+
+/// How long what was heard just now is beyond doubt.
+const FRESH: Duration = Duration::from_mins(10);
+
+#[derive(Debug, Default)]
+pub(super) struct Domain {
+    /// Accepted recipients that wait for the random one.
+    pub(super) waiting: Vec<TargetId>,
+    /// A random one is due, or in flight.
+    pub(super) is_asked: bool,
+    /// Somebody was accepted.
+    pub(super) has_accepted: bool,
+    /// Recipients accepted since it was learned whether everybody is.
+    pub(super) accepted: usize,
+    /// Recipients that do not exist, as the host said since then.
+    pub(super) unknown: usize,
+    /// Replies in a row that say nothing of any mailbox.
+    pub(super) mute: usize,
+    /// Whether the postmaster is accepted.
+    pub(super) witness: Option<bool>,
+    /// Why the random recipient has no answer yet.
+    pub(super) delayed: Option<Reason>,
+    known: Option<Known>,
+    /// What a first random recipient got, when a second one has to confirm it.
+    first_random: Option<bool>,
+    unanswered: usize,
+}
+
+/// What a random recipient told.
+#[derive(Debug, Clone, Copy)]
+struct Known {
+    catch_all: CatchAll,
+    session: SessionId,
+    at: Instant,
+}
+
+impl Domain {
+    /// What a random recipient told, as a recipient of `session` hears it.
+    pub(super) fn known(&self, session: SessionId) -> Option<CatchAll> {
+        let known = self.known.filter(|known| known.at.elapsed() < FRESH)?;
+        if known.session == session { Some(known.catch_all) } else { from_memory(known.catch_all) }
+    }
+
+    /// A random recipient has told.
+    pub(super) fn learn(&mut self, catch_all: CatchAll, session: SessionId) {
+        self.known = Some(Known { catch_all, session, at: Instant::now() });
+        // From here on, doubts begin anew.
+        (self.accepted, self.unknown) = (0, 0);
+        (self.is_asked, self.first_random, self.unanswered, self.delayed) = (false, None, 0, None);
+    }
+
+    /// The random recipient got no answer; `false` when it is not worth another one.
+    pub(super) fn delay(&mut self, reason: Option<Reason>) -> bool {
+        self.delayed = reason.or(self.delayed);
+        self.unanswered += 1;
+        self.unanswered < RANDOMS_MAX
+    }
+
+    /// Nobody was accepted here, so that the host may refuse everybody for our sake.
+    pub(super) fn needs_witness(&self) -> bool {
+        !self.has_accepted && self.witness.is_none()
+    }
+
+    /// Somebody was accepted here: a refusal is not for our sake.
+    pub(super) fn is_witnessed(&self) -> bool {
+        self.has_accepted || self.witness == Some(true)
+    }
+
+    /// Whether what was heard makes a remembered fact doubtful.
+    pub(super) fn contradicts(&self, accepts_all: bool) -> bool {
+        if accepts_all { self.unknown > 0 } else { self.unknown == 0 && self.accepted >= ACCEPTS_IN_DOUBT }
+    }
+
+    /// What the reply about a random recipient says of the domain; `None` when a second one has to confirm it.
+    pub(super) fn hear_random(&mut self, reading: &Reading) -> Option<CatchAll> {
+        let accepts_all = match reading.class {
+            ReplyClass::Accepted => true,
+            ReplyClass::NoSuchMailbox
+            | ReplyClass::NoSuchDomain
+            | ReplyClass::Disabled
+            | ReplyClass::Unclear => false,
+            other => {
+                // That somebody who does not exist has a full mailbox makes no sense.
+                let reason = other.unknown_reason().unwrap_or(Reason::InconsistentAnswers);
+                return Some(CatchAll::Unknown { reason });
+            }
+        };
+        match self.first_random {
+            Some(first) if first != accepts_all => {
+                Some(CatchAll::Unknown { reason: Reason::InconsistentAnswers })
+            }
+            // It accepts one that does not exist, and has refused another: chance, or a rule that we do not see.
+            None if accepts_all && self.unknown > 0 => {
+                self.first_random = Some(true);
+                None
+            }
+            _ => Some(verdict(accepts_all, CatchAllSource::Session)),
+        }
+    }
+}
+
+pub(super) fn verdict(accepts_all: bool, source: CatchAllSource) -> CatchAll {
+    if accepts_all { CatchAll::Yes { source } } else { CatchAll::No { source } }
+}
+
+/// What was learned in one session is from memory in another; that it got no clear answer is not remembered.
+fn from_memory(catch_all: CatchAll) -> Option<CatchAll> {
+    use CatchAllSource::{Cache, Operator, Session};
+    match catch_all {
+        CatchAll::Yes { source: Session | Cache } => Some(CatchAll::Yes { source: Cache }),
+        CatchAll::No { source: Session | Cache } => Some(CatchAll::No { source: Cache }),
+        CatchAll::Yes { source: Operator } | CatchAll::No { source: Operator } => Some(catch_all),
+        CatchAll::Unknown { .. } => None,
+    }
+}

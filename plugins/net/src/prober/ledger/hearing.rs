@@ -1,0 +1,339 @@
+//! What replies do to the ledger: who is answered, who waits for another word, and what is learned of hosts and domains.
+
+use std::mem;
+
+use mailsonde_engine::{
+    Answer, CatchAll, CatchAllSource, ProbeFailure, Reading, Reason, ReplyClass, Strength,
+};
+
+use super::{FRUITLESS_MAX, Item, Ledger, SessionId, State, TargetId, domain::verdict, target::is_denial};
+use crate::memory::Rest;
+
+/// Replies in a row that say nothing of any mailbox, after which a domain's host is taken to refuse us.
+const MUTE_MAX: usize = 5;
+
+/// Domains that were refused so in a row, after which the host is taken to refuse us whoever is asked about.
+const MUTE_DOMAINS_MAX: usize = 3;
+
+/// How often a recipient is asked about at one host when a session broke there, or our pace was refused.
+const SETBACKS_MAX: usize = 3;
+
+/// Why a recipient is to be asked again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::prober) enum Postponed {
+    /// A limit that is not its own: it comes first next time.
+    ByLimit,
+    /// Perhaps for its sake: the others come first, and it is not asked for ever. What it is told in the end.
+    Blamed(ProbeFailure),
+}
+
+impl Ledger {
+    /// The reply about the first of those in flight.
+    pub(in crate::prober) fn hear(&mut self, session: SessionId, reading: Box<Reading>) {
+        let Some((host, item)) = self.land(session) else { return };
+        self.sessions.get_mut(&session).into_iter().for_each(|visitor| visitor.heard += 1);
+        self.hosts[host].fruitless = 0;
+        self.hosts[host].heard += 1;
+        self.hosts[host].rejected += usize::from(reading.code >= 400);
+        match item {
+            Item::Target(id) => {
+                self.listen(host, id, &reading);
+                self.hear_target(host, session, id, reading);
+            }
+            Item::Random(domain) => self.hear_random(host, session, &domain, &reading),
+            Item::Witness(domain) => {
+                self.hosts[host].domain(&domain).witness = Some(reading.class == ReplyClass::Accepted);
+            }
+        }
+    }
+
+    /// The first of those in flight cannot be asked about.
+    pub(in crate::prober) fn decline(&mut self, session: SessionId) {
+        if let Some((_, Item::Target(id))) = self.land(session) {
+            self.answer(id, &Answer::Failed(ProbeFailure::NotProbed));
+        }
+    }
+
+    /// The first of those in flight got a reply that is not about it, or none. `true` when this is the first time.
+    pub(in crate::prober) fn postpone(
+        &mut self,
+        session: SessionId,
+        reading: Option<Box<Reading>>,
+        why: Postponed,
+    ) -> bool {
+        let Some((host, item)) = self.land(session) else { return true };
+        match item {
+            Item::Target(id) => return self.postpone_target(host, session, id, reading, why),
+            Item::Random(domain) => {
+                let reason = reading.and_then(|reading| reading.class.unknown_reason());
+                self.random_again(host, session, domain, reason);
+            }
+            Item::Witness(name) => self.hosts[host].domain(&name).witness = Some(false),
+        }
+        true
+    }
+
+    fn postpone_target(
+        &mut self,
+        host: usize,
+        session: SessionId,
+        id: TargetId,
+        reading: Option<Box<Reading>>,
+        why: Postponed,
+    ) -> bool {
+        let Some(target) = self.targets.get_mut(&id) else { return true };
+        if let Some(reading) = reading {
+            target.keep(reading);
+        }
+        let Postponed::Blamed(failure) = why else {
+            if let Some(visitor) = self.sessions.get_mut(&session) {
+                visitor.postponed.push(id);
+            }
+            return true;
+        };
+        target.setbacks += 1;
+        let is_first = target.setbacks == 1;
+        if target.setbacks < SETBACKS_MAX {
+            self.hosts[host].queue.push_back(id);
+        } else {
+            target.try_host(host);
+            target.note_failure(failure);
+            self.route(id);
+        }
+        is_first
+    }
+
+    /// The session broke off. The first of those in flight may have been the cause; the others come first next time.
+    /// `true` when it happens to that one for the first time.
+    pub(in crate::prober) fn broke(&mut self, session: SessionId, why: ProbeFailure) -> bool {
+        let is_first = self.postpone(session, None, Postponed::Blamed(why));
+        let Some(visitor) = self.sessions.get(&session) else { return is_first };
+        let (host, is_fruitless) = (visitor.host, visitor.heard == 0);
+        if is_fruitless {
+            self.hosts[host].fruitless += 1;
+            if self.hosts[host].fruitless >= FRUITLESS_MAX {
+                self.give_up_host(host, &Rest::Failed(why));
+            }
+        }
+        is_first
+    }
+
+    /// The last `count` of those in flight were not written after all.
+    pub(in crate::prober) fn unwritten(&mut self, session: SessionId, count: usize) {
+        let Some(visitor) = self.sessions.get_mut(&session) else { return };
+        let host = visitor.host;
+        let left = visitor.in_flight.len().saturating_sub(count);
+        for item in visitor.in_flight.split_off(left).into_iter().rev() {
+            self.put_back(host, item);
+        }
+    }
+
+    /// All in flight were answered, or will not be: who was postponed waits again, and who was accepted hears whether
+    /// everybody is, where that is known.
+    pub(in crate::prober) fn end_window(&mut self, session: SessionId) {
+        let Some(visitor) = self.sessions.get_mut(&session) else { return };
+        let host = visitor.host;
+        for id in mem::take(&mut visitor.postponed).into_iter().rev() {
+            self.put_back(host, Item::Target(id));
+        }
+        for name in self.hosts[host].waiting_domains() {
+            if self.hosts[host].domain(&name).is_asked {
+                continue;
+            }
+            match self.known(host, &name, session) {
+                Some(known) => self.settle(host, &name, known),
+                None => {
+                    self.hosts[host].domain(&name).is_asked = true;
+                    self.hosts[host].randoms.push_back(name);
+                }
+            }
+        }
+    }
+
+    /// Whether the domain accepts everybody at this host, if that is known and beyond doubt.
+    pub(super) fn known(&mut self, host: usize, name: &str, session: SessionId) -> Option<CatchAll> {
+        let host = &mut self.hosts[host];
+        if let Some(known) = host.domain(name).known(session) {
+            return Some(known);
+        }
+        let accepts_all = self.memory.catch_all.recall(name, &host.name)?;
+        if host.domain(name).contradicts(accepts_all) {
+            self.memory.catch_all.forget(name, &host.name);
+            return None;
+        }
+        Some(verdict(accepts_all, CatchAllSource::Cache))
+    }
+
+    /// Takes the first of those in flight.
+    fn land(&mut self, session: SessionId) -> Option<(usize, Item)> {
+        let visitor = self.sessions.get_mut(&session)?;
+        let item = visitor.in_flight.pop_front()?;
+        Some((visitor.host, item))
+    }
+
+    pub(super) fn put_back(&mut self, host: usize, item: Item) {
+        match item {
+            Item::Target(id) => match self.targets.get(&id).map(|target| &target.state) {
+                Some(State::Refused { host: first, .. }) if *first == host => {
+                    self.hosts[host].again.push_back(id);
+                }
+                Some(_) => self.hosts[host].queue.push_front(id),
+                None => {}
+            },
+            Item::Random(domain) => self.hosts[host].randoms.push_front(domain),
+            Item::Witness(_) => {}
+        }
+    }
+
+    /// Learns from a reply what it says of the host and the domain, whoever still wants to hear it.
+    fn listen(&mut self, host: usize, id: TargetId, reading: &Reading) {
+        let Some(name) = self.targets.get(&id).map(|target| Box::<str>::from(target.address.domain())) else {
+            return;
+        };
+        if !is_mute(reading) {
+            self.hosts[host].muted = 0;
+            self.hosts[host].domain(&name).mute = 0;
+            return;
+        }
+        let domain = self.hosts[host].domain(&name);
+        domain.mute += 1;
+        if domain.mute != MUTE_MAX {
+            return;
+        }
+        let why = Rest::Refused(Box::new(reading.clone()));
+        self.hosts[host].muted += 1;
+        if self.hosts[host].muted >= MUTE_DOMAINS_MAX {
+            self.give_up_host(host, &why);
+        } else {
+            self.give_up_domain(host, &name, &why);
+        }
+    }
+
+    fn hear_target(&mut self, host: usize, session: SessionId, id: TargetId, reading: Box<Reading>) {
+        let Some(target) = self.targets.get_mut(&id) else { return };
+        target.try_host(host);
+        if matches!(target.state, State::Refused { .. }) {
+            return self.confirm(host, id, reading);
+        }
+        match reading.class {
+            ReplyClass::Accepted => self.accept(host, session, id, reading),
+            ReplyClass::NoSuchMailbox | ReplyClass::Disabled => self.refuse(host, session, id, reading),
+            ReplyClass::Full | ReplyClass::Greylisted | ReplyClass::Unclear => self.reply(id, reading, None),
+            _ => {
+                target.keep(reading);
+                self.route(id);
+            }
+        }
+    }
+
+    fn accept(&mut self, host: usize, session: SessionId, id: TargetId, reading: Box<Reading>) {
+        let Some(target) = self.targets.get_mut(&id) else { return };
+        let accepts_all = self.hosts[host].accepts_all;
+        let domain = self.hosts[host].domain(target.address.domain());
+        domain.accepted += 1;
+        domain.has_accepted = true;
+        if accepts_all {
+            let catch_all = verdict(true, CatchAllSource::Operator);
+            return self.reply(id, reading, Some(catch_all));
+        }
+        domain.waiting.push(id);
+        target.state = State::Accepted { reading, host, session };
+        for (ask, _) in &target.askers {
+            self.asks.get_mut(ask).into_iter().for_each(|asker| asker.held += 1);
+        }
+    }
+
+    fn refuse(&mut self, host: usize, session: SessionId, id: TargetId, reading: Box<Reading>) {
+        let Some(target) = self.targets.get_mut(&id) else { return };
+        let domain = self.hosts[host].domain(target.address.domain());
+        domain.unknown += usize::from(reading.class == ReplyClass::NoSuchMailbox);
+        if reading.strength == Strength::Bare {
+            target.state = State::Refused { reading, host, session };
+            self.route(id);
+        } else {
+            self.reply(id, reading, None);
+        }
+    }
+
+    /// A second reply about a recipient that was refused without a word. From the same host it counts only where
+    /// somebody else is accepted: a host that refuses us says it twice.
+    fn confirm(&mut self, host: usize, id: TargetId, second: Box<Reading>) {
+        let Some(target) = self.targets.get_mut(&id) else { return };
+        let is_same = matches!(target.state, State::Refused { host: first, .. } if first == host);
+        let is_agreed = !is_same || self.hosts[host].domain(target.address.domain()).is_witnessed();
+        let State::Refused { reading: first, .. } = mem::replace(&mut target.state, State::Open(None)) else {
+            return;
+        };
+        match second.class {
+            ReplyClass::Accepted => self.answer(id, &Answer::Failed(ProbeFailure::Inconsistent)),
+            ReplyClass::NoSuchMailbox | ReplyClass::Disabled => {
+                let mut stronger = if second.strength < first.strength { second } else { first };
+                stronger.agreed = is_agreed;
+                self.reply(id, stronger, None);
+            }
+            _ => self.reply(id, first, None),
+        }
+    }
+
+    fn hear_random(&mut self, host: usize, session: SessionId, name: &str, reading: &Reading) {
+        let heard = self.hosts[host].domain(name).hear_random(reading);
+        match heard {
+            Some(known) => {
+                let accepts_all = matches!(known, CatchAll::Yes { .. });
+                // A refusal of whatever cause may be of this session alone.
+                if !matches!(known, CatchAll::Unknown { .. }) && reading.class != ReplyClass::Unclear {
+                    self.memory.catch_all.remember(name, &self.hosts[host].name, accepts_all);
+                }
+                self.learn(host, name, session, known);
+            }
+            // A second one will tell.
+            None => self.hosts[host].randoms.push_back(name.into()),
+        }
+    }
+
+    /// The random recipient got no answer.
+    fn random_again(&mut self, host: usize, session: SessionId, name: Box<str>, reason: Option<Reason>) {
+        if self.hosts[host].domain(&name).delay(reason) {
+            self.hosts[host].randoms.push_back(name);
+        } else {
+            let reason = reason.unwrap_or(Reason::Timeout);
+            self.learn(host, &name, session, CatchAll::Unknown { reason });
+        }
+    }
+
+    /// Nobody who does not exist can be asked about at this host any more.
+    pub(super) fn give_up_random(&mut self, host: usize, name: &str, why: &Rest) {
+        let reason = match why {
+            Rest::Failed(failure) => failure.reason(),
+            Rest::Refused(reading) => reading.class.unknown_reason().unwrap_or(Reason::Timeout),
+        };
+        // No session's: it is not remembered.
+        self.learn(host, name, SessionId::MAX, CatchAll::Unknown { reason });
+    }
+
+    /// A random recipient has told, or will not.
+    fn learn(&mut self, host: usize, name: &str, session: SessionId, known: CatchAll) {
+        self.hosts[host].domain(name).learn(known, session);
+        self.settle(host, name, known);
+    }
+
+    /// The domain's accepted recipients have waited for this. Those of the session that learned it heard it there.
+    fn settle(&mut self, host: usize, name: &str, known: CatchAll) {
+        for id in mem::take(&mut self.hosts[host].domain(name).waiting) {
+            let Some(target) = self.targets.get_mut(&id) else { continue };
+            let State::Accepted { reading, session: accepted_in, .. } =
+                mem::replace(&mut target.state, State::Open(None))
+            else {
+                continue;
+            };
+            let heard = self.hosts[host].domain(name).known(accepted_in).unwrap_or(known);
+            self.reply(id, reading, Some(heard));
+        }
+    }
+}
+
+/// Says nothing of the mailbox, and would say the same of another.
+fn is_mute(reading: &Reading) -> bool {
+    use ReplyClass::{Blocked, Policy, ProtocolError, Temporary, TlsRequired};
+    matches!(reading.class, Blocked | Policy | ProtocolError | Temporary | TlsRequired) && !is_denial(reading)
+}

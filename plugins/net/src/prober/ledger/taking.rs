@@ -1,0 +1,273 @@
+//! Whom to ask next: which recipients a session takes along in its next write, and when a session more is wanted.
+
+use std::collections::VecDeque;
+
+use mailsonde_engine::{Address, Stop};
+use tokio::time::Instant;
+
+use super::{Host, Item, Ledger, SLOW, SessionId, State, Target, TargetId};
+use crate::{catch_all::random_recipient, prober::tally::Outlook, random::Random};
+
+/// Recipients of an ask that is satisfied by the first accepted one, asked about at the same time: each of them may be
+/// one too many.
+const CANDIDATES_MAX: usize = 3;
+
+/// So few recipients take the random one along at once, for a round trip less. More of them wait until somebody is
+/// accepted, since it is one more to be refused.
+const EAGER_MAX: usize = 3;
+
+/// What a session still has room for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::prober) struct Room {
+    pub(in crate::prober) targets: usize,
+    /// Of random recipients, which do not count as targets but will be refused.
+    pub(in crate::prober) randoms: usize,
+    /// Many may leave in one write.
+    pub(in crate::prober) pipelines: bool,
+}
+
+/// What a session takes along.
+#[derive(Debug, Default)]
+pub(in crate::prober) struct Taken {
+    pub(in crate::prober) addresses: Vec<Address>,
+    /// How many of them are random ones, or witnesses.
+    pub(in crate::prober) extras: usize,
+}
+
+impl Ledger {
+    /// Takes along whom the session has room for. Recipients come before random ones, which matter only where somebody
+    /// was accepted.
+    pub(in crate::prober) fn take(&mut self, session: SessionId, room: Room, random: &Random) -> Taken {
+        self.end_window(session);
+        let Some(host) = self.sessions.get(&session).map(|visitor| visitor.host) else {
+            return Taken::default();
+        };
+        let mut items = self.second_looks(host, session, room.targets);
+        if !room.pipelines && items.is_empty() && room.randoms > 0 {
+            items.extend(self.urgent_random(host));
+        }
+        let rest =
+            if items.is_empty() || room.pipelines { room.targets.saturating_sub(items.len()) } else { 0 };
+        let targets = self.take_targets(host, rest);
+        items.extend(targets.iter().map(|id| Item::Target(*id)));
+        if items.is_empty() || room.pipelines {
+            self.drop_unwanted_randoms(host);
+            let due = self.hosts[host].randoms.len().min(room.randoms);
+            items.extend(self.hosts[host].randoms.drain(..due).map(Item::Random));
+            if room.pipelines && due < room.randoms {
+                items.extend(self.eager_random(host, session, &targets));
+            }
+        }
+        self.fly(session, items, random)
+    }
+
+    /// What a session finds at its host; `None` when nobody waits there.
+    pub(in crate::prober) fn outlook(&self, session: SessionId) -> Option<Outlook> {
+        let visitor = self.sessions.get(&session)?;
+        let host = &self.hosts[visitor.host];
+        let again = host.again.iter().filter(|id| self.may_look_again(**id, session)).count();
+        let targets = self.queued(host).count() + again + visitor.postponed.len();
+        let randoms = host.randoms.iter().filter(|name| self.is_random_wanted(host, name)).count();
+        let Host { heard, rejected, .. } = *host;
+        (targets + randoms > 0).then_some(Outlook { heard, rejected, randoms, targets })
+    }
+
+    /// A host that one more session would serve, where each serves `capacity` recipients and there may be `max`.
+    pub(in crate::prober) fn wants_session(&self, capacity: usize, max: usize) -> Option<usize> {
+        let now = Instant::now();
+        (0..self.hosts.len()).find(|position| {
+            let host = &self.hosts[*position];
+            let sessions = || self.sessions.iter().filter(|(_, visitor)| visitor.host == *position);
+            let newest = sessions().max_by_key(|(id, _)| **id);
+            let Some((newest, visitor)) = newest else {
+                let is_random_due = host.randoms.iter().any(|name| self.is_random_wanted(host, name));
+                return is_random_due || !host.again.is_empty() || self.queued(host).next().is_some();
+            };
+            let looks_again = host.again.iter().any(|id| !self.may_look_again(*id, *newest));
+            let Some(first) = self.queued(host).next() else { return looks_again };
+            let open = sessions().count();
+            let is_slow = now - first.since >= SLOW && now - visitor.arrived >= SLOW;
+            looks_again || (open < max && (is_slow || self.queued(host).count() > open * capacity))
+        })
+    }
+
+    /// When somebody will have waited so long that a session more may be wanted.
+    pub(in crate::prober) fn slow_at(&self) -> Option<Instant> {
+        let first =
+            self.hosts.iter().filter_map(|host| self.queued(host).next()).map(|first| first.since).min()?;
+        let newest = self.sessions.values().map(|visitor| visitor.arrived).max();
+        Some(newest.map_or(first, |newest| newest.max(first)) + SLOW)
+    }
+
+    /// Nobody is served by the session, now or soon.
+    pub(in crate::prober) fn is_abandoned(&self, session: SessionId) -> bool {
+        let Some(visitor) = self.sessions.get(&session) else { return true };
+        let serves = |item: &Item| match item {
+            Item::Target(id) => self.targets.contains_key(id),
+            Item::Random(name) => self.is_random_wanted(&self.hosts[visitor.host], name),
+            Item::Witness(_) => false,
+        };
+        !visitor.in_flight.iter().any(serves) && self.outlook(session).is_none()
+    }
+
+    /// Whether somebody still waits for what a random recipient tells.
+    fn is_random_wanted(&self, host: &Host, name: &str) -> bool {
+        let waiting = host.domains.get(name).map(|domain| &domain.waiting);
+        waiting.into_iter().flatten().any(|id| self.targets.contains_key(id))
+    }
+
+    /// Recipients that wait for the host and could be asked about now.
+    fn queued<'a>(&'a self, host: &'a Host) -> impl Iterator<Item = &'a Target> {
+        let live = host.queue.iter().filter_map(|id| self.targets.get(id));
+        live.filter(|target| !self.is_held(target))
+    }
+
+    /// Whoever wants it has enough candidates in flight, or waits to hear whether an accepted one is proven.
+    fn is_held(&self, target: &Target) -> bool {
+        target.askers.iter().all(|(ask, _)| {
+            self.asks.get(ask).is_some_and(|asker| {
+                asker.stop == Stop::FirstAccepted
+                    && (asker.held > 0 || self.in_flight_of(*ask) >= CANDIDATES_MAX)
+            })
+        })
+    }
+
+    fn in_flight_of(&self, ask: super::AskId) -> usize {
+        let items = self.sessions.values().flat_map(|visitor| &visitor.in_flight);
+        let wanted = |item: &&Item| match item {
+            Item::Target(id) => self
+                .targets
+                .get(id)
+                .is_some_and(|target| target.askers.iter().any(|(other, _)| *other == ask)),
+            _ => false,
+        };
+        items.filter(wanted).count()
+    }
+
+    fn take_targets(&mut self, host: usize, max: usize) -> Vec<TargetId> {
+        let mut taken: Vec<TargetId> = Vec::new();
+        let mut passed = Vec::new();
+        while taken.len() < max {
+            let Some(id) = self.hosts[host].queue.pop_front() else { break };
+            let Some(target) = self.targets.get(&id) else { continue };
+            if self.is_held(target) || self.has_enough(target, &taken) {
+                passed.push(id);
+            } else {
+                taken.push(id);
+            }
+        }
+        passed.into_iter().rev().for_each(|id| self.hosts[host].queue.push_front(id));
+        // One transaction serves many that do not need SMTPUTF8, and some operators want one for each domain.
+        let rank = |id: &TargetId| {
+            self.targets.get(id).map(|target| (target.address.is_smtputf8(), target.address.domain()))
+        };
+        taken.sort_by(|a, b| rank(a).cmp(&rank(b)));
+        taken
+    }
+
+    /// Whether those taken are enough candidates for whoever wants this one.
+    fn has_enough(&self, target: &Target, taken: &[TargetId]) -> bool {
+        target.askers.iter().all(|(ask, _)| {
+            let is_of = |id: &&TargetId| {
+                self.targets.get(*id).is_some_and(|other| other.askers.iter().any(|(other, _)| other == ask))
+            };
+            self.asks.get(ask).is_some_and(|asker| {
+                asker.stop == Stop::FirstAccepted
+                    && self.in_flight_of(*ask) + taken.iter().filter(is_of).count() >= CANDIDATES_MAX
+            })
+        })
+    }
+
+    /// Recipients whose refusal wants a second look, each behind its witness where one is needed.
+    fn second_looks(&mut self, host: usize, session: SessionId, max: usize) -> Vec<Item> {
+        let again = std::mem::take(&mut self.hosts[host].again);
+        let mut items = Vec::new();
+        for id in again {
+            let Some(target) = self.targets.get(&id) else { continue };
+            if items.len() >= max || !self.may_look_again(id, session) {
+                self.hosts[host].again.push_back(id);
+                continue;
+            }
+            let name: Box<str> = target.address.domain().into();
+            let witness = Item::Witness(name);
+            let Item::Witness(name) = &witness else { continue };
+            if self.hosts[host].domain(name).needs_witness() && !items.contains(&witness) {
+                items.push(witness);
+            }
+            items.push(Item::Target(id));
+        }
+        items
+    }
+
+    fn may_look_again(&self, id: TargetId, session: SessionId) -> bool {
+        self.targets.get(&id).is_some_and(
+            |target| matches!(target.state, State::Refused { session: first, .. } if first < session),
+        )
+    }
+
+    /// A random recipient that comes before everybody else: somebody has waited since an earlier session, or needs no
+    /// other recipient once this one has told.
+    fn urgent_random(&mut self, host: usize) -> Option<Item> {
+        let is_urgent = |name: &Box<str>| {
+            let waiting = self.hosts[host].domains.get(name).map(|domain| &domain.waiting);
+            waiting.into_iter().flatten().filter_map(|id| self.targets.get(id)).any(|target| {
+                let is_satisfied = |(ask, _): &(u64, usize)| {
+                    self.asks.get(ask).is_some_and(|a| a.stop == Stop::FirstAccepted)
+                };
+                let is_late = matches!(&target.state, State::Accepted { session, .. }
+                    if self.sessions.get(session).is_none());
+                is_late || target.askers.iter().any(is_satisfied)
+            })
+        };
+        let position = self.hosts[host].randoms.iter().position(is_urgent)?;
+        self.hosts[host].randoms.remove(position).map(Item::Random)
+    }
+
+    /// Whoever waited for them has gone.
+    fn drop_unwanted_randoms(&mut self, host: usize) {
+        let names = std::mem::take(&mut self.hosts[host].randoms);
+        let (wanted, unwanted) =
+            names.into_iter().partition(|name| self.is_random_wanted(&self.hosts[host], name));
+        self.hosts[host].randoms = wanted;
+        let unwanted: VecDeque<Box<str>> = unwanted;
+        unwanted.iter().for_each(|name| self.hosts[host].domain(name).is_asked = false);
+    }
+
+    /// The random recipient for a few targets of one domain about which nothing is known.
+    fn eager_random(&mut self, host: usize, session: SessionId, targets: &[TargetId]) -> Option<Item> {
+        let first = self.targets.get(targets.first()?)?;
+        let name: Box<str> = first.address.domain().into();
+        let is_alone = targets.len() <= EAGER_MAX
+            && targets.iter().all(|id| self.targets.get(id).is_some_and(|t| t.address.domain() == &*name))
+            && self.queued(&self.hosts[host]).next().is_none();
+        if !is_alone || self.hosts[host].accepts_all || self.known(host, &name, session).is_some() {
+            return None;
+        }
+        let domain = self.hosts[host].domain(&name);
+        if std::mem::replace(&mut domain.is_asked, true) {
+            return None;
+        }
+        Some(Item::Random(name))
+    }
+
+    fn fly(&mut self, session: SessionId, items: Vec<Item>, random: &Random) -> Taken {
+        let mut taken = Taken::default();
+        let mut flying = Vec::with_capacity(items.len());
+        for item in items {
+            let address = match &item {
+                Item::Target(id) => self.targets.get(id).map(|target| target.address.clone()),
+                Item::Random(domain) => Some(random_recipient(random, domain)),
+                Item::Witness(domain) => Some(Address::new("postmaster", domain)),
+            };
+            taken.extras += usize::from(!matches!(item, Item::Target(_)));
+            if let Some(address) = address {
+                taken.addresses.push(address);
+                flying.push(item);
+            }
+        }
+        if let Some(visitor) = self.sessions.get_mut(&session) {
+            visitor.in_flight.extend(flying);
+        }
+        taken
+    }
+}
