@@ -1,5 +1,7 @@
 //! Seeded inputs for the benchmarks: the same addresses on every machine, from nothing but a number.
 
+pub mod lab;
+
 /// Domains over which the addresses are spread.
 pub const DOMAINS: usize = 200_000;
 

@@ -68,6 +68,8 @@ pub enum RecordData {
     Txt(Box<str>),
     /// A name server.
     Ns(Box<str>),
+    /// Among addresses: they are another name's, for which the one asked for is an alias (CNAME).
+    Alias,
     /// A record of which only the existence matters (DS, CAA).
     Present,
 }

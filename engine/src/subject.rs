@@ -125,7 +125,7 @@ mod tests {
     fn another_run_starts_anew_and_knows_whom_it_was() {
         let mut subject = Subject::new("jane.doe@example.com");
         subject.resolve(Address::new("jane.doe", "example.com"));
-        let deferral = Deferral { wait: Duration::from_secs(60), egress: EgressId(7) };
+        let deferral = Deferral { wait: Duration::from_mins(1), egress: EgressId(7) };
         subject.defer(deferral);
         let again = subject.again();
         assert_eq!((again.input(), again.address(), again.deferral()), (subject.input(), None, None));

@@ -144,13 +144,9 @@ impl Share {
         self.pace().ready()
     }
 
-    /// Of a window of recipients, so many were answered, and so many refused for our pace.
-    pub(crate) fn heard(&self, answered: usize, refused: usize) {
-        let mut pace = self.pace();
-        pace.answered(answered);
-        if refused > 0 {
-            pace.refused(refused);
-        }
+    /// Of those asked about together at `asked_at`, so many were answered, and so many refused for our pace.
+    pub(crate) fn heard(&self, asked_at: Instant, answered: usize, refused: usize) {
+        self.pace().heard(asked_at, answered, refused);
     }
 
     fn pace(&self) -> std::sync::MutexGuard<'_, Pace> {

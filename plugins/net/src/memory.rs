@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use mailsonde_engine::{EgressId, ProbeFailure, Reading};
+use mailsonde_engine::{Address, EgressId, ProbeFailure, Reading};
 use tokio::time::Instant;
 
 use crate::{budget::BudgetKey, catch_all::CatchAllFacts, recent::Recent};
@@ -17,6 +17,9 @@ const ENTRIES_MAX: usize = 20_000;
 
 /// How long learned manners hold. Limits are raised sooner or later, and a wrong one only costs sessions.
 const MANNERS_TTL: Duration = Duration::from_hours(6);
+
+/// How long a random recipient is kept that was put off: those who greylist expect us back within a day.
+const RANDOM_TTL: Duration = Duration::from_hours(24);
 
 /// How hosts want to be asked, as they have shown.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -54,11 +57,16 @@ struct RestKey {
     domain: Option<Box<str>>,
 }
 
+/// A domain and one of its hosts.
+type DomainAtHost = (Box<str>, Arc<str>);
+
 #[derive(Debug)]
 pub(crate) struct Memory {
     manners: Mutex<Recent<BudgetKey, (Manners, Instant)>>,
     rests: Mutex<Recent<RestKey, (Rest, Instant)>>,
     addresses: Mutex<Recent<Arc<str>, IpAddr>>,
+    /// Recipients that do not exist, and that a domain's host has put off.
+    randoms: Mutex<Recent<DomainAtHost, (Address, Instant)>>,
     /// Which domains accept everybody.
     pub(crate) catch_all: CatchAllFacts,
 }
@@ -71,6 +79,7 @@ impl Default for Memory {
             manners: Mutex::new(manners),
             rests: Mutex::new(rests),
             addresses: Mutex::new(addresses),
+            randoms: Mutex::new(Recent::new(ENTRIES_MAX)),
             catch_all: CatchAllFacts::default(),
         }
     }
@@ -115,6 +124,23 @@ impl Memory {
         of(None).or_else(|| of(Some(domain)))
     }
 
+    /// The random recipient that the domain's host has put off, if it has.
+    pub(crate) fn random(&self, domain: &str, host: &Arc<str>) -> Option<Address> {
+        let randoms = lock(&self.randoms);
+        let put_off = randoms.get(&(domain.into(), host.clone()));
+        put_off.filter(|(_, until)| Instant::now() < *until).map(|(random, _)| random.clone())
+    }
+
+    /// Keeps the random recipient that was put off; `None` when it was not.
+    pub(crate) fn keep_random(&self, domain: &str, host: &Arc<str>, random: Option<Address>) {
+        let key = (domain.into(), host.clone());
+        let mut randoms = lock(&self.randoms);
+        match random {
+            Some(random) => randoms.insert(key, (random, Instant::now() + RANDOM_TTL)),
+            None => randoms.remove(&key),
+        }
+    }
+
     /// The address at which the host answered last.
     pub(crate) fn address(&self, host: &str) -> Option<IpAddr> {
         lock(&self.addresses).get(host).copied()
@@ -154,13 +180,13 @@ mod tests {
         let memory = Memory::default();
         let (host, here, there) = (Arc::from("mx"), EgressId(0), EgressId(1));
         let why = Rest::Failed(ProbeFailure::Timeout);
-        memory.rest(here, &host, Some("a.test"), Duration::from_secs(60), why.clone());
+        memory.rest(here, &host, Some("a.test"), Duration::from_mins(1), why.clone());
         assert_eq!(memory.resting(here, &host, "a.test"), Some(why.clone()));
         assert_eq!(memory.resting(here, &host, "b.test"), None);
         assert_eq!(memory.resting(there, &host, "a.test"), None);
         memory.rest(here, &host, None, Duration::from_secs(10), why.clone());
         assert_eq!(memory.resting(here, &host, "b.test"), Some(why));
-        tokio::time::advance(Duration::from_secs(60)).await;
+        tokio::time::advance(Duration::from_mins(1)).await;
         assert_eq!(memory.resting(here, &host, "a.test"), None);
     }
 }

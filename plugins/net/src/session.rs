@@ -237,10 +237,10 @@ impl Session {
     /// future loses nothing.
     pub(crate) async fn read(&mut self) -> Result<Heard, Break> {
         loop {
-            if matches!(self.pending.front(), Some(Pending::Known(_))) {
-                if let Some(Pending::Known(heard)) = self.pending.pop_front() {
-                    return Ok(heard);
-                }
+            if let Some(Pending::Known(heard)) =
+                self.pending.pop_front_if(|next| matches!(next, Pending::Known(_)))
+            {
+                return Ok(heard);
             }
             let due = self.pending.iter().filter(|next| !matches!(next, Pending::Known(_))).count();
             let reply = self.wire.reply(due <= 1).await?;
@@ -269,9 +269,11 @@ impl Session {
         if !self.can_secure() {
             return Err(Break::Tls);
         }
-        let reply = self.exchange(Command::StartTls).await?;
-        if reply.code() != 220 {
-            return Err(Break::Tls);
+        match self.exchange(Command::StartTls).await {
+            Ok(reply) if reply.code() == 220 => {}
+            // Whatever was slipped in behind the reply is dropped with the session (RFC 3207 §6).
+            Ok(_) | Err(Break::Protocol(_)) => return Err(Break::Tls),
+            Err(broken) => return Err(broken),
         }
         let host = self.peer.host.clone();
         self.wire.secure(&self.terms.tls, &host).await?;

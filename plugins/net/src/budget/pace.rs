@@ -9,7 +9,7 @@ use std::{collections::VecDeque, time::Duration};
 use tokio::time::Instant;
 
 /// What the ceiling is counted in.
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 
 /// The ceiling never falls below: who bears less refuses us for another reason, and a pause serves better.
 const CEILING_MIN: usize = 6;
@@ -32,15 +32,21 @@ pub(super) struct Pace {
     max: Option<usize>,
     /// Learned.
     ceiling: Option<Ceiling>,
-    /// When, and about how many, was asked in the last minute.
-    asked: VecDeque<(Instant, usize)>,
-    /// Recipients answered since the last refusal.
-    answered: usize,
+    /// Recipients that were asked about in the last minute.
+    asked: LastMinute,
+    /// Recipients that were answered.
+    answered: LastMinute,
+    /// When the ceiling was cut last.
+    cut_at: Option<Instant>,
     /// Refusals in a row with nothing answered in between.
     refusals: u32,
     /// Nothing before this.
     paused_until: Option<Instant>,
 }
+
+/// When, and how many.
+#[derive(Debug, Default)]
+struct LastMinute(VecDeque<(Instant, usize)>);
 
 /// Recipients a minute.
 #[derive(Debug)]
@@ -56,8 +62,9 @@ impl Pace {
         Self {
             max: recipients_per_minute,
             ceiling: None,
-            asked: VecDeque::new(),
-            answered: 0,
+            asked: LastMinute::default(),
+            answered: LastMinute::default(),
+            cut_at: None,
             refusals: 0,
             paused_until: None,
         }
@@ -69,7 +76,7 @@ impl Pace {
     /// When to come again, if there is none.
     pub(super) fn take(&mut self, wanted: usize) -> Result<usize, Instant> {
         let granted = self.left()?.min(wanted);
-        self.asked.push_back((Instant::now(), granted));
+        self.asked.add(granted);
         Ok(granted)
     }
 
@@ -87,46 +94,64 @@ impl Pace {
         if let Some(until) = self.paused_until.filter(|until| now < *until) {
             return Err(until);
         }
-        self.forget_before(now);
         let height = self.ceiling.as_mut().map(|ceiling| ceiling.at(now));
         let limit = [self.max, height].into_iter().flatten().min();
-        let left = limit.map_or(usize::MAX, |limit| limit.saturating_sub(self.in_last_minute()));
-        match self.asked.front() {
-            Some((first, _)) if left == 0 => Err(*first + MINUTE),
+        let left = limit.map_or(usize::MAX, |limit| limit.saturating_sub(self.asked.sum()));
+        match self.asked.first() {
+            Some(first) if left == 0 => Err(first + MINUTE),
             _ => Ok(left.max(1)),
         }
     }
 
-    /// So many recipients got an answer.
-    pub(super) fn answered(&mut self, count: usize) {
-        self.answered += count;
-    }
-
-    /// So many recipients were refused for our pace.
-    pub(super) fn refused(&mut self, count: usize) {
-        let now = Instant::now();
-        self.forget_before(now);
-        if self.answered == 0 && self.ceiling.is_some() {
-            // Nothing was borne since the last time: it is not the pace alone.
-            self.refusals += 1;
-            let pause = MINUTE * 2_u32.saturating_pow(self.refusals.saturating_sub(1));
-            self.paused_until = Some(now + pause.min(PAUSE_MAX));
+    /// Of those asked about together at `asked_at`, so many were answered, and so many refused for our pace.
+    pub(super) fn heard(&mut self, asked_at: Instant, answered: usize, refused: usize) {
+        self.answered.add(answered);
+        let is_news = self.cut_at.is_none_or(|cut_at| asked_at >= cut_at);
+        if !is_news {
+            // They were under way when others told.
             return;
         }
-        let borne = self.in_last_minute().saturating_sub(count);
-        let height = (borne * CUT / 100).max(CEILING_MIN);
-        self.ceiling = Some(Ceiling { height, grows_at: now + HOLD, growth: GROWTH });
-        (self.refusals, self.answered) = (0, 0);
-    }
-
-    fn in_last_minute(&self) -> usize {
-        self.asked.iter().map(|(_, count)| count).sum()
-    }
-
-    fn forget_before(&mut self, now: Instant) {
-        while self.asked.front().is_some_and(|(at, _)| now.duration_since(*at) >= MINUTE) {
-            self.asked.pop_front();
+        if answered > 0 {
+            self.refusals = 0;
         }
+        if refused > 0 {
+            self.cut(answered > 0);
+        }
+    }
+
+    fn cut(&mut self, is_pace: bool) {
+        let now = Instant::now();
+        self.cut_at = Some(now);
+        if is_pace || self.ceiling.is_none() {
+            let height = (self.answered.sum() * CUT / 100).max(CEILING_MIN);
+            self.ceiling = Some(Ceiling { height, grows_at: now + HOLD, growth: GROWTH });
+        } else {
+            // Nothing was borne since the last time: it is not the pace alone.
+            let pause = MINUTE * 2_u32.saturating_pow(self.refusals);
+            self.refusals += 1;
+            self.paused_until = Some(now + pause.min(PAUSE_MAX));
+        }
+    }
+}
+
+impl LastMinute {
+    fn add(&mut self, count: usize) {
+        let now = Instant::now();
+        while self.0.front().is_some_and(|(at, _)| now.duration_since(*at) >= MINUTE) {
+            self.0.pop_front();
+        }
+        if count > 0 {
+            self.0.push_back((now, count));
+        }
+    }
+
+    fn sum(&mut self) -> usize {
+        self.add(0);
+        self.0.iter().map(|(_, count)| count).sum()
+    }
+
+    fn first(&self) -> Option<Instant> {
+        self.0.front().map(|(at, _)| *at)
     }
 }
 
@@ -166,19 +191,29 @@ mod tests {
     async fn a_refusal_cuts_to_just_below_what_was_borne() {
         let mut pace = Pace::new(None);
         assert_eq!(granted(&mut pace, 120), 120);
-        pace.answered(100);
-        pace.refused(20);
+        pace.heard(Instant::now(), 100, 20);
         assert!(pace.take(1).is_err(), "the minute is used up");
         advance(MINUTE).await;
         assert_eq!(granted(&mut pace, 120), 97);
     }
 
     #[tokio::test(start_paused = true)]
+    async fn what_was_under_way_at_a_refusal_cuts_no_more() {
+        let mut pace = Pace::new(None);
+        let asked_at = Instant::now();
+        granted(&mut pace, 200);
+        advance(Duration::from_secs(1)).await;
+        pace.heard(asked_at, 60, 40);
+        pace.heard(asked_at, 0, 100);
+        advance(MINUTE).await;
+        assert_eq!(granted(&mut pace, 120), 58);
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_ceiling_that_holds_grows_faster_and_faster() {
         let mut pace = Pace::new(None);
         granted(&mut pace, 100);
-        pace.answered(99);
-        pace.refused(1);
+        pace.heard(Instant::now(), 99, 1);
         for height in [96, 100, 110] {
             advance(MINUTE).await;
             assert_eq!(granted(&mut pace, 1_000), height);
@@ -190,11 +225,11 @@ mod tests {
     async fn refusals_with_nothing_between_make_longer_and_longer_pauses() {
         let mut pace = Pace::new(None);
         granted(&mut pace, 10);
-        pace.refused(10);
+        pace.heard(Instant::now(), 0, 10);
         for minutes in [1, 2, 4, 8, 15, 15] {
             advance(MINUTE).await;
             assert!(granted(&mut pace, 1) > 0);
-            pace.refused(1);
+            pace.heard(Instant::now(), 0, 1);
             assert_eq!(pace.take(1), Err(Instant::now() + MINUTE * minutes));
             advance(MINUTE * (minutes - 1)).await;
         }

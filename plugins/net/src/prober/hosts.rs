@@ -33,6 +33,10 @@ pub(super) async fn addresses(
     }
     let (v4, v6) =
         futures_util::join!(resolver.lookup(host, RecordKind::A), resolver.lookup(host, RecordKind::Aaaa));
+    // RFC 2181 §10.3: an MX names a host, not an alias. Where an alias leads is its owner's to change.
+    if [&v4, &v6].into_iter().any(is_alias) {
+        return Err(ProbeFailure::MxNotAllowed);
+    }
     let failed = [&v4, &v6].into_iter().any(|answer| matches!(answer, Lookup::Failed(_)));
     let found = in_turn(&ips(&v4), &ips(&v6));
     if found.is_empty() {
@@ -48,6 +52,10 @@ fn is_name_allowed(host: &str, destinations: Destinations) -> bool {
     let is_address = host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok();
     let is_local = host == "localhost" || host.ends_with(".localhost");
     !is_address && (!is_local || destinations == Destinations::Any)
+}
+
+fn is_alias(answer: &Lookup) -> bool {
+    matches!(answer, Lookup::Found(records) if records.contains(&RecordData::Alias))
 }
 
 fn ips(answer: &Lookup) -> Vec<IpAddr> {
@@ -113,6 +121,13 @@ mod tests {
         assert_eq!(found(net, "mx", Destinations::Public).await, Err(ProbeFailure::DnsFailure));
         let half = Net::default().lookup("mx", &failed).name("mx", "9.9.9.9");
         assert_eq!(found(half, "mx", Destinations::Public).await.unwrap(), ["9.9.9.9"]);
+    }
+
+    #[tokio::test]
+    async fn an_alias_is_no_host() {
+        let records = [RecordData::Address("9.9.9.9".parse().unwrap()), RecordData::Alias];
+        let net = Net::default().lookup("mx", &Lookup::Found(records.into()));
+        assert_eq!(found(net, "mx", Destinations::Public).await, Err(ProbeFailure::MxNotAllowed));
     }
 
     #[tokio::test]

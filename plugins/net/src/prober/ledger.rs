@@ -12,6 +12,7 @@ mod target;
 
 use std::{
     collections::{HashMap, VecDeque},
+    mem,
     sync::Arc,
     time::Duration,
 };
@@ -208,13 +209,18 @@ impl Ledger {
     pub(super) fn give_up_host(&mut self, host: usize, why: &Rest) {
         let time = self.rest_time(why);
         self.memory.rest(self.egress, &self.hosts[host].name, None, time, why.clone());
-        let queue = std::mem::take(&mut self.hosts[host].queue);
-        queue.into_iter().for_each(|id| self.move_on(id, host, why));
-        let again = std::mem::take(&mut self.hosts[host].again);
-        again.into_iter().for_each(|id| self.conclude(id, false));
-        self.hosts[host].randoms.clear();
-        let waiting: Vec<_> = self.hosts[host].waiting_domains();
-        waiting.into_iter().for_each(|domain| self.give_up_random(host, &domain, why));
+        for id in mem::take(&mut self.hosts[host].queue) {
+            self.move_on(id, host, why);
+        }
+        for id in mem::take(&mut self.hosts[host].again) {
+            self.conclude(id, false);
+        }
+        for name in mem::take(&mut self.hosts[host].randoms) {
+            self.hosts[host].domain(&name).is_asked = false;
+        }
+        for name in self.hosts[host].waiting_domains() {
+            self.give_up_random(host, &name, why);
+        }
         self.hosts[host].fruitless = 0;
     }
 
@@ -224,10 +230,12 @@ impl Ledger {
         self.memory.rest(self.egress, &self.hosts[host].name, Some(domain), time, why.clone());
         let targets = &self.targets;
         let is_of = |id: &TargetId| targets.get(id).is_some_and(|target| target.address.domain() == domain);
-        let (moved, kept) = std::mem::take(&mut self.hosts[host].queue).into_iter().partition(|id| is_of(id));
+        let (moved, kept): (VecDeque<_>, _) =
+            mem::take(&mut self.hosts[host].queue).into_iter().partition(is_of);
         self.hosts[host].queue = kept;
-        let moved: VecDeque<TargetId> = moved;
-        moved.into_iter().for_each(|id| self.move_on(id, host, why));
+        for id in moved {
+            self.move_on(id, host, why);
+        }
     }
 
     /// The next host, please.
@@ -332,8 +340,8 @@ impl Host {
 
     /// Domains with accepted recipients that wait to be told whether everybody is.
     fn waiting_domains(&self) -> Vec<Box<str>> {
-        let waits = |(name, domain): (&Box<str>, &Domain)| (!domain.waiting.is_empty()).then(|| name.clone());
-        self.domains.iter().filter_map(waits).collect()
+        let waiting = self.domains.iter().filter(|(_, domain)| !domain.waiting.is_empty());
+        waiting.map(|(name, _)| name.clone()).collect()
     }
 }
 

@@ -139,9 +139,8 @@ impl Pool {
         {
             return Some(at);
         }
-        let capacity = self.shared.config.recipients_per_session_max;
         loop {
-            let wanted = self.ledger().wants_session(capacity, self.share.sessions_max());
+            let wanted = self.ledger().wants_session(self.share.sessions_max());
             let Some(host) = wanted else { break };
             let presence = Presence::new(self.clone(), host);
             tokio::spawn(serve(presence));

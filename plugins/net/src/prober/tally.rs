@@ -15,7 +15,10 @@ const FIRST_WINDOW: usize = 9;
 pub(super) const REJECTS_MAX: usize = 9;
 
 /// Percent of the refusals that are left which a write may use up as far as one can tell; more would often be too many.
-const CAUTION: usize = 80;
+const CAUTION: usize = 70;
+
+/// By how many times a window may exceed all that was heard before.
+const GROWTH: usize = 2;
 
 #[derive(Debug, Default, Clone, Copy)]
 pub(super) struct Tally {
@@ -97,8 +100,10 @@ fn window(rejects_left: usize, outlook: Outlook) -> usize {
     if outlook.heard == 0 {
         return FIRST_WINDOW.min(rejects_left);
     }
+    // Nobody knows yet what the host bears.
+    let by_growth = GROWTH * outlook.heard;
     let by_share = rejects_left * CAUTION * (outlook.heard + 1) / (100 * (outlook.rejected + 1));
-    by_share.max(rejects_left)
+    by_share.min(by_growth).max(rejects_left)
 }
 
 #[cfg(test)]
@@ -134,15 +139,17 @@ mod tests {
     fn windows_begin_at_nine_and_grow_with_the_share_accepted() {
         let after = |heard, rejected| targets(tally(heard, rejected), BOUNDS, outlook(heard, rejected));
         assert_eq!(after(0, 0), 9);
-        assert_eq!(after(9, 0), 72);
-        assert_eq!(after(9, 1), 32);
-        assert_eq!(after(9, 3), 12);
+        assert_eq!(after(9, 0), 18);
+        assert_eq!(after(27, 0), 54);
+        assert_eq!(after(9, 1), 18);
+        assert_eq!(after(27, 3), 29);
+        assert_eq!(after(9, 3), 10);
         assert_eq!(after(9, 9), 0);
     }
 
     #[test]
     fn what_a_host_has_shown_serves_the_next_session() {
-        assert_eq!(targets(Tally::default(), BOUNDS, outlook(100, 10)), 66);
+        assert_eq!(targets(Tally::default(), BOUNDS, outlook(100, 10)), 57);
         assert_eq!(targets(Tally::default(), BOUNDS, outlook(100, 100)), 9);
         assert_eq!(targets(Tally::default(), BOUNDS, outlook(1_000, 0)), 100);
     }
@@ -151,7 +158,7 @@ mod tests {
     fn a_new_session_serves_better_than_a_dribble() {
         assert_eq!(targets(tally(80, 8), BOUNDS, outlook(80, 8)), 0);
         let few = Outlook { targets: 5, ..outlook(80, 8) };
-        assert_eq!(targets(tally(80, 8), BOUNDS, few), 7, "but not for those who fit");
+        assert_eq!(targets(tally(80, 8), BOUNDS, few), 6, "but not for those who fit");
     }
 
     #[test]
@@ -159,7 +166,7 @@ mod tests {
         let room = tally(9, 0).room(BOUNDS, Outlook { randoms: 20, ..outlook(9, 0) }, true).unwrap();
         assert_eq!((room.targets, room.randoms), (0, 9));
         let room = tally(9, 0).room(BOUNDS, Outlook { randoms: 1, ..outlook(9, 0) }, true).unwrap();
-        assert_eq!((room.targets, room.randoms), (64, 9));
+        assert_eq!((room.targets, room.randoms), (18, 9));
     }
 
     #[test]

@@ -28,6 +28,8 @@ pub(super) struct Visit<'a> {
     presence: &'a Presence,
     bounds: Bounds,
     tally: Tally,
+    /// When the last write began.
+    asked_at: Instant,
     /// The host will not go on without TLS.
     wants_tls: bool,
 }
@@ -43,7 +45,14 @@ impl<'a> Visit<'a> {
     /// `targets_max`: recipients of a session, by configuration.
     pub(super) fn new(session: &'a mut Session, presence: &'a Presence, targets_max: usize) -> Self {
         let bounds = Bounds { targets_max, manners: presence.manners() };
-        Self { session, presence, bounds, tally: Tally::default(), wants_tls: false }
+        Self {
+            session,
+            presence,
+            bounds,
+            tally: Tally::default(),
+            asked_at: Instant::now(),
+            wants_tls: false,
+        }
     }
 
     /// Asks as long as the session lasts.
@@ -105,6 +114,7 @@ impl<'a> Visit<'a> {
     }
 
     async fn write_and_hear(&mut self, taken: &Taken) -> Next {
+        self.asked_at = Instant::now();
         let written = match self.session.write(&taken.addresses).await {
             Ok(written) => written,
             Err(broken) => return self.broke(broken).await,
@@ -159,7 +169,7 @@ impl<'a> Visit<'a> {
                 break;
             }
         }
-        self.presence.share().heard(answered, refused);
+        self.presence.share().heard(self.asked_at, answered, refused);
         next
     }
 
@@ -179,7 +189,7 @@ impl<'a> Visit<'a> {
             Some(Limit::Pace) => {
                 presence.postpone(reading, Postponed::Blamed(ProbeFailure::Disconnected));
             }
-            Some(Limit::Errors) => {
+            Some(Limit::Errors) if self.tally.answered() > 0 => {
                 self.learn_from_end(limit);
                 presence.postpone(reading, Postponed::ByLimit);
                 return Next::End;
@@ -216,13 +226,14 @@ impl<'a> Visit<'a> {
         Next::End
     }
 
-    /// The host ends the session. Whoever does so twice means a limit.
+    /// The host ends the session. Whoever does so twice, or says so, means a limit.
     fn learn_from_end(&self, limit: Option<Limit>) {
         let (answered, rejects) = (self.tally.answered(), self.tally.rejects());
         self.presence.learn(|manners| match limit {
             Some(Limit::Errors) => manners.rejects_per_session = Some(rejects.saturating_sub(1).max(1)),
             Some(Limit::Pace) => {}
             _ if answered == 0 => {}
+            Some(Limit::Recipients) => manners.recipients_per_session = Some(answered),
             _ => {
                 let earlier = manners.dropped_after.replace(answered);
                 manners.recipients_per_session = earlier.map(|earlier| earlier.max(answered));
@@ -268,12 +279,10 @@ impl<'a> Visit<'a> {
     async fn secure(&mut self) -> Next {
         self.wants_tls = false;
         self.presence.learn(|manners| manners.needs_tls = true);
-        match self.session.secure().await {
-            Ok(()) => Next::GoOn,
-            Err(_) => {
-                self.presence.give_up_host(&Rest::Failed(ProbeFailure::TlsFailed));
-                Next::End
-            }
+        if self.session.secure().await.is_ok() {
+            return Next::GoOn;
         }
+        self.presence.give_up_host(&Rest::Failed(ProbeFailure::TlsFailed));
+        Next::End
     }
 }

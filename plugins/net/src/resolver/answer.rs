@@ -3,8 +3,6 @@
 //! Pure. A response is searched along its chain of aliases from the name that was asked; records of other names or
 //! kinds are passed over (RFC 5452 §6), and so are the authority and additional sections but for the SOA's TTL.
 
-use std::sync::Arc;
-
 use hickory_resolver::{
     net::{DnsError, NetError, NoRecords},
     proto::{
@@ -53,6 +51,12 @@ pub(super) struct Trail {
 impl Default for Trail {
     fn default() -> Self {
         Self { aliases_left: ALIASES_MAX, ttl_seconds: u32::MAX }
+    }
+}
+
+impl Trail {
+    fn has_alias(&self) -> bool {
+        self.aliases_left < ALIASES_MAX
     }
 }
 
@@ -113,11 +117,14 @@ pub(super) fn read(reply: &Reply, name: &Name, kind: RecordKind, trail: &mut Tra
         let wanted: Vec<&Record> =
             here().filter(|record| record.record_type() == record_type(kind)).collect();
         if let Some(ttl_seconds) = wanted.iter().map(|record| record.ttl).min() {
-            let records = records(kind, wanted.iter().map(|record| &record.data));
+            let mut records = records(kind, wanted.iter().map(|record| &record.data));
+            if matches!(kind, RecordKind::A | RecordKind::Aaaa) && trail.has_alias() {
+                records.push(RecordData::Alias);
+            }
             if records.is_empty() {
                 return Said::Answer(Lookup::Failed(LookupFailure::Unreachable), None);
             }
-            return Said::Answer(Lookup::Found(records), Some(ttl_seconds.min(trail.ttl_seconds)));
+            return Said::Answer(Lookup::Found(records.into()), Some(ttl_seconds.min(trail.ttl_seconds)));
         }
         let alias = here().find_map(|record| match &record.data {
             RData::CNAME(target) => Some((record.ttl, &target.0)),
@@ -152,12 +159,12 @@ fn nothing(is_nxdomain: bool, ttl_seconds: Option<u32>, trail: &Trail) -> Said {
 }
 
 /// The records in the engine's terms: MX best first, the others as they came. Records without content are left out.
-fn records<'a>(kind: RecordKind, found: impl Iterator<Item = &'a RData>) -> Arc<[RecordData]> {
+fn records<'a>(kind: RecordKind, found: impl Iterator<Item = &'a RData>) -> Vec<RecordData> {
     let mut records: Vec<RecordData> = found.filter_map(|data| record(kind, data)).collect();
     // Before the cut, or 500 records would hide the best one.
     records.sort_by(|a, b| mx_order(a).cmp(&mx_order(b)));
     records.truncate(RECORDS_MAX);
-    records.into()
+    records
 }
 
 fn mx_order(record: &RecordData) -> Option<(u16, &str)> {

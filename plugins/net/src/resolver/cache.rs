@@ -109,7 +109,7 @@ fn weight(question: &Question, lookup: &Lookup) -> u32 {
         let text = match record {
             RecordData::Mx { exchange, .. } => exchange.len(),
             RecordData::Txt(text) | RecordData::Ns(text) => text.len(),
-            RecordData::Address(_) | RecordData::Present => 0,
+            RecordData::Address(_) | RecordData::Alias | RecordData::Present => 0,
         };
         size_of::<RecordData>() + text
     };

@@ -234,8 +234,8 @@ async fn aliases_are_followed_in_one_response_and_across_several() {
         let lookup = resolver(&server).lookup(name, kind).await;
         (lookup, server.queries().len())
     };
-    assert_eq!(lookup("whole.test", RecordKind::A).await, (found([address(7)]), 1));
-    assert_eq!(lookup("half.test", RecordKind::A).await, (found([address(7)]), 2));
+    assert_eq!(lookup("whole.test", RecordKind::A).await, (found([address(7), RecordData::Alias]), 1));
+    assert_eq!(lookup("half.test", RecordKind::A).await, (found([address(7), RecordData::Alias]), 2));
     assert_eq!(lookup("dangling.test", RecordKind::A).await, (Lookup::NoDomain, 1));
     assert_eq!(lookup("without.test", RecordKind::Mx).await, (Lookup::NoData, 1));
 }
@@ -254,7 +254,10 @@ async fn alias_chains_end() {
         })
     };
     let eight = chain(8).await;
-    assert_eq!(resolver(&eight).lookup("hop0.test", RecordKind::A).await, found([address(1)]));
+    assert_eq!(
+        resolver(&eight).lookup("hop0.test", RecordKind::A).await,
+        found([address(1), RecordData::Alias])
+    );
     let twenty = chain(20).await;
     let lookup = resolver(&twenty).lookup("hop0.test", RecordKind::A).await;
     assert_eq!(lookup, Lookup::Failed(LookupFailure::Unreachable));

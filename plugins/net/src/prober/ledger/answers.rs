@@ -82,7 +82,9 @@ impl Ledger {
         {
             self.by_address.remove(&target.address);
         }
-        indices.into_iter().for_each(|index| self.send(ask, index, answer.clone()));
+        for index in indices {
+            self.send(ask, index, answer.clone());
+        }
     }
 
     fn send(&mut self, ask: AskId, recipient: usize, answer: Answer) {

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use mailsonde_engine::{CatchAll, CatchAllSource, Reading, Reason, ReplyClass};
+use mailsonde_engine::{Address, CatchAll, CatchAllSource, Reading, Reason, ReplyClass};
 use tokio::time::Instant;
 
 use super::{SessionId, TargetId};
@@ -23,6 +23,10 @@ pub(super) struct Domain {
     pub(super) waiting: Vec<TargetId>,
     /// A random one is due, or in flight.
     pub(super) is_asked: bool,
+    /// The host puts strangers off, and does not know the random one yet.
+    pub(super) is_greylisting: bool,
+    /// The random recipient, until it has told.
+    pub(super) random: Option<Address>,
     /// Somebody was accepted.
     pub(super) has_accepted: bool,
     /// Recipients accepted since it was learned whether everybody is.
@@ -53,12 +57,14 @@ impl Domain {
     /// What a random recipient told, as a recipient of `session` hears it.
     pub(super) fn known(&self, session: SessionId) -> Option<CatchAll> {
         let known = self.known.filter(|known| known.at.elapsed() < FRESH)?;
-        if known.session == session { Some(known.catch_all) } else { from_memory(known.catch_all) }
+        Some(if known.session == session { known.catch_all } else { from_memory(known.catch_all) })
     }
 
     /// A random recipient has told.
     pub(super) fn learn(&mut self, catch_all: CatchAll, session: SessionId) {
-        self.known = Some(Known { catch_all, session, at: Instant::now() });
+        // What is unclear may be clear the next time.
+        let is_fact = !matches!(catch_all, CatchAll::Unknown { .. });
+        self.known = is_fact.then(|| Known { catch_all, session, at: Instant::now() });
         // From here on, doubts begin anew.
         (self.accepted, self.unknown) = (0, 0);
         (self.is_asked, self.first_random, self.unanswered, self.delayed) = (false, None, 0, None);
@@ -118,13 +124,12 @@ pub(super) fn verdict(accepts_all: bool, source: CatchAllSource) -> CatchAll {
     if accepts_all { CatchAll::Yes { source } } else { CatchAll::No { source } }
 }
 
-/// What was learned in one session is from memory in another; that it got no clear answer is not remembered.
-fn from_memory(catch_all: CatchAll) -> Option<CatchAll> {
-    use CatchAllSource::{Cache, Operator, Session};
+/// What was learned in one session is from memory in another.
+fn from_memory(catch_all: CatchAll) -> CatchAll {
+    use CatchAllSource::{Cache, Session};
     match catch_all {
-        CatchAll::Yes { source: Session | Cache } => Some(CatchAll::Yes { source: Cache }),
-        CatchAll::No { source: Session | Cache } => Some(CatchAll::No { source: Cache }),
-        CatchAll::Yes { source: Operator } | CatchAll::No { source: Operator } => Some(catch_all),
-        CatchAll::Unknown { .. } => None,
+        CatchAll::Yes { source: Session } => CatchAll::Yes { source: Cache },
+        CatchAll::No { source: Session } => CatchAll::No { source: Cache },
+        other => other,
     }
 }

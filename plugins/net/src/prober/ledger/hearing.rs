@@ -140,12 +140,11 @@ impl Ledger {
             if self.hosts[host].domain(&name).is_asked {
                 continue;
             }
-            match self.known(host, &name, session) {
-                Some(known) => self.settle(host, &name, known),
-                None => {
-                    self.hosts[host].domain(&name).is_asked = true;
-                    self.hosts[host].randoms.push_back(name);
-                }
+            if let Some(known) = self.known(host, &name, session) {
+                self.settle(host, &name, known);
+            } else {
+                self.hosts[host].domain(&name).is_asked = true;
+                self.hosts[host].randoms.push_back(name);
             }
         }
     }
@@ -218,11 +217,28 @@ impl Ledger {
         match reading.class {
             ReplyClass::Accepted => self.accept(host, session, id, reading),
             ReplyClass::NoSuchMailbox | ReplyClass::Disabled => self.refuse(host, session, id, reading),
-            ReplyClass::Full | ReplyClass::Greylisted | ReplyClass::Unclear => self.reply(id, reading, None),
+            ReplyClass::Greylisted => {
+                let name: Box<str> = target.address.domain().into();
+                self.reply(id, reading, None);
+                self.introduce_random(host, session, name);
+            }
+            ReplyClass::Full | ReplyClass::Unclear => self.reply(id, reading, None),
             _ => {
                 target.keep(reading);
                 self.route(id);
             }
+        }
+    }
+
+    /// The host puts strangers off: the random recipient had better come along now, to be known when the others are.
+    fn introduce_random(&mut self, host: usize, session: SessionId, name: Box<str>) {
+        let is_needless = self.hosts[host].accepts_all
+            || self.memory.random(&name, &self.hosts[host].name).is_some()
+            || self.known(host, &name, session).is_some();
+        let domain = self.hosts[host].domain(&name);
+        if !is_needless && !domain.is_asked {
+            (domain.is_asked, domain.is_greylisting) = (true, true);
+            self.hosts[host].randoms.push_back(name);
         }
     }
 
@@ -276,7 +292,12 @@ impl Ledger {
     }
 
     fn hear_random(&mut self, host: usize, session: SessionId, name: &str, reading: &Reading) {
-        let heard = self.hosts[host].domain(name).hear_random(reading);
+        let domain = self.hosts[host].domain(name);
+        domain.is_greylisting = false;
+        let (random, heard) = (domain.random.take(), domain.hear_random(reading));
+        // Who was put off is known when he comes back; another one would be put off again.
+        let kept = random.filter(|_| reading.code < 500 && reading.code >= 400);
+        self.memory.keep_random(name, &self.hosts[host].name, kept);
         match heard {
             Some(known) => {
                 let accepts_all = matches!(known, CatchAll::Yes { .. });

@@ -6,7 +6,11 @@ use mailsonde_engine::{Address, Stop};
 use tokio::time::Instant;
 
 use super::{Host, Item, Ledger, SLOW, SessionId, State, Target, TargetId};
-use crate::{catch_all::random_recipient, prober::tally::Outlook, random::Random};
+use crate::{
+    catch_all::random_recipient,
+    prober::tally::{Outlook, REJECTS_MAX},
+    random::Random,
+};
 
 /// Recipients of an ask that is satisfied by the first accepted one, asked about at the same time: each of them may be
 /// one too many.
@@ -15,6 +19,9 @@ const CANDIDATES_MAX: usize = 3;
 /// So few recipients take the random one along at once, for a round trip less. More of them wait until somebody is
 /// accepted, since it is one more to be refused.
 const EAGER_MAX: usize = 3;
+
+/// More recipients than ever wait.
+const NO_END: usize = 1 << 40;
 
 /// What a session still has room for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +39,13 @@ pub(in crate::prober) struct Taken {
     pub(in crate::prober) addresses: Vec<Address>,
     /// How many of them are random ones, or witnesses.
     pub(in crate::prober) extras: usize,
+}
+
+impl Host {
+    /// Recipients that a session gets through, by what is known of the host.
+    fn capacity(&self) -> usize {
+        (REJECTS_MAX * self.heard).checked_div(self.rejected).unwrap_or(NO_END)
+    }
 }
 
 impl Ledger {
@@ -58,7 +72,7 @@ impl Ledger {
                 items.extend(self.eager_random(host, session, &targets));
             }
         }
-        self.fly(session, items, random)
+        self.fly(session, host, items, random)
     }
 
     /// What a session finds at its host; `None` when nobody waits there.
@@ -72,8 +86,10 @@ impl Ledger {
         (targets + randoms > 0).then_some(Outlook { heard, rejected, randoms, targets })
     }
 
-    /// A host that one more session would serve, where each serves `capacity` recipients and there may be `max`.
-    pub(in crate::prober) fn wants_session(&self, capacity: usize, max: usize) -> Option<usize> {
+    /// A host that one more session would serve, of which there may be `max`. The first one comes at once; further ones
+    /// when those that are open will have been refused too often before everybody is asked, or somebody has to wait:
+    /// else most hosts answer one session faster than several.
+    pub(in crate::prober) fn wants_session(&self, max: usize) -> Option<usize> {
         let now = Instant::now();
         (0..self.hosts.len()).find(|position| {
             let host = &self.hosts[*position];
@@ -81,13 +97,16 @@ impl Ledger {
             let newest = sessions().max_by_key(|(id, _)| **id);
             let Some((newest, visitor)) = newest else {
                 let is_random_due = host.randoms.iter().any(|name| self.is_random_wanted(host, name));
-                return is_random_due || !host.again.is_empty() || self.queued(host).next().is_some();
+                let looks_again = host.again.iter().any(|id| self.targets.contains_key(id));
+                return is_random_due || looks_again || self.queued(host).next().is_some();
             };
-            let looks_again = host.again.iter().any(|id| !self.may_look_again(*id, *newest));
+            let needs_newer =
+                |id: &TargetId| self.targets.contains_key(id) && !self.may_look_again(*id, *newest);
+            let looks_again = host.again.iter().any(needs_newer);
             let Some(first) = self.queued(host).next() else { return looks_again };
             let open = sessions().count();
             let is_slow = now - first.since >= SLOW && now - visitor.arrived >= SLOW;
-            looks_again || (open < max && (is_slow || self.queued(host).count() > open * capacity))
+            looks_again || (open < max && (is_slow || self.queued(host).count() > open * host.capacity()))
         })
     }
 
@@ -110,10 +129,11 @@ impl Ledger {
         !visitor.in_flight.iter().any(serves) && self.outlook(session).is_none()
     }
 
-    /// Whether somebody still waits for what a random recipient tells.
+    /// Whether somebody still waits for what a random recipient tells, or will when he comes back.
     fn is_random_wanted(&self, host: &Host, name: &str) -> bool {
-        let waiting = host.domains.get(name).map(|domain| &domain.waiting);
-        waiting.into_iter().flatten().any(|id| self.targets.contains_key(id))
+        host.domains.get(name).is_some_and(|domain| {
+            domain.is_greylisting || domain.waiting.iter().any(|id| self.targets.contains_key(id))
+        })
     }
 
     /// Recipients that wait for the host and could be asked about now.
@@ -208,18 +228,18 @@ impl Ledger {
     /// A random recipient that comes before everybody else: somebody has waited since an earlier session, or needs no
     /// other recipient once this one has told.
     fn urgent_random(&mut self, host: usize) -> Option<Item> {
-        let is_urgent = |name: &Box<str>| {
+        let is_urgent = |name: &str| {
             let waiting = self.hosts[host].domains.get(name).map(|domain| &domain.waiting);
             waiting.into_iter().flatten().filter_map(|id| self.targets.get(id)).any(|target| {
                 let is_satisfied = |(ask, _): &(u64, usize)| {
                     self.asks.get(ask).is_some_and(|a| a.stop == Stop::FirstAccepted)
                 };
                 let is_late = matches!(&target.state, State::Accepted { session, .. }
-                    if self.sessions.get(session).is_none());
+                    if !self.sessions.contains_key(session));
                 is_late || target.askers.iter().any(is_satisfied)
             })
         };
-        let position = self.hosts[host].randoms.iter().position(is_urgent)?;
+        let position = self.hosts[host].randoms.iter().position(|name| is_urgent(name))?;
         self.hosts[host].randoms.remove(position).map(Item::Random)
     }
 
@@ -230,7 +250,9 @@ impl Ledger {
             names.into_iter().partition(|name| self.is_random_wanted(&self.hosts[host], name));
         self.hosts[host].randoms = wanted;
         let unwanted: VecDeque<Box<str>> = unwanted;
-        unwanted.iter().for_each(|name| self.hosts[host].domain(name).is_asked = false);
+        for name in unwanted {
+            self.hosts[host].domain(&name).is_asked = false;
+        }
     }
 
     /// The random recipient for a few targets of one domain about which nothing is known.
@@ -250,13 +272,13 @@ impl Ledger {
         Some(Item::Random(name))
     }
 
-    fn fly(&mut self, session: SessionId, items: Vec<Item>, random: &Random) -> Taken {
+    fn fly(&mut self, session: SessionId, host: usize, items: Vec<Item>, random: &Random) -> Taken {
         let mut taken = Taken::default();
         let mut flying = Vec::with_capacity(items.len());
         for item in items {
             let address = match &item {
                 Item::Target(id) => self.targets.get(id).map(|target| target.address.clone()),
-                Item::Random(domain) => Some(random_recipient(random, domain)),
+                Item::Random(domain) => Some(self.random_at(host, domain, random)),
                 Item::Witness(domain) => Some(Address::new("postmaster", domain)),
             };
             taken.extras += usize::from(!matches!(item, Item::Target(_)));
@@ -269,5 +291,15 @@ impl Ledger {
             visitor.in_flight.extend(flying);
         }
         taken
+    }
+
+    /// Somebody at the domain who does not exist: the same one as before, where the host has put him off.
+    fn random_at(&mut self, host: usize, name: &str, random: &Random) -> Address {
+        let Host { domains, name: host, .. } = &mut self.hosts[host];
+        let known = || self.memory.random(name, host).unwrap_or_else(|| random_recipient(random, name));
+        match domains.get_mut(name) {
+            Some(domain) => domain.random.get_or_insert_with(known).clone(),
+            None => known(),
+        }
     }
 }

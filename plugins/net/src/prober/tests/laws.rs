@@ -18,6 +18,11 @@ fn deed() -> impl Strategy<Value = Say> {
         "451 4.3.0 trouble",
         "450 4.2.0 greylisted",
         "452 4.5.3 too many recipients",
+        "451 4.3.0 multiple destination domains per transaction",
+        "450 4.7.1 too many recipients from you",
+        "530 5.7.0 must issue a STARTTLS command first",
+        "421 4.7.0 too many errors",
+        "450 4.7.0 too many errors",
         "354 go on",
         "250 ok\r\n250 ok",
         "99",
@@ -35,16 +40,16 @@ fn line_after() -> impl Strategy<Value = Say> {
 }
 
 /// A host that does these things in turn, at MAIL now and then and at RCPT always.
-fn fickle(deeds: Vec<Say>) -> Host {
+fn fickle(deeds: Vec<Say>, pipelines: bool) -> Host {
     let turn = Arc::new(AtomicUsize::new(0));
     let (at_mail, at_rcpt) = (turn.clone(), deeds.clone());
     let next = |deeds: &[Say], turn: &AtomicUsize| deeds[turn.fetch_add(1, Relaxed) % deeds.len()].clone();
-    Host::default()
-        .on("MAIL", move |_| {
-            let said = next(&deeds, &at_mail);
-            if at_mail.load(Relaxed).is_multiple_of(5) { said } else { Say::line("250 ok") }
-        })
-        .on("RCPT", move |_| next(&at_rcpt, &turn))
+    let host = if pipelines { Host::default().pipelining() } else { Host::default() };
+    host.on("MAIL", move |_| {
+        let said = next(&deeds, &at_mail);
+        if at_mail.load(Relaxed).is_multiple_of(5) { said } else { Say::line("250 ok") }
+    })
+    .on("RCPT", move |_| next(&at_rcpt, &turn))
 }
 
 proptest! {
@@ -58,12 +63,13 @@ proptest! {
         domains in 1_usize..4,
         first_is_enough: bool,
         is_null_sender: bool,
+        pipelines: bool,
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
         runtime.unwrap().block_on(async {
             let names = ["a", "b", "c"];
             let net = scripts.into_iter().zip(names).fold(Net::default(), |net, (deeds, name)| {
-                net.host(name, &format!("9.9.9.{}", name.as_bytes()[0]), &fickle(deeds))
+                net.host(name, &format!("9.9.9.{}", name.as_bytes()[0]), &fickle(deeds, pipelines))
             });
             let mail_from = if is_null_sender { String::new() } else { config().mail_from };
             let (prober, _) = prober_with(Config { mail_from, ..config() }, net);
