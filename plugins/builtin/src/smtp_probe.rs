@@ -123,7 +123,14 @@ impl SmtpProbe {
 
     fn outcome(&self, answered: Answered) -> Outcome {
         let (reading, catch_all) = match answered.answer {
-            Answer::Failed(failure) => return Outcome::of([Finding::ProbeFailed(failure)]),
+            Answer::Failed(failure) => {
+                let mut outcome = Outcome::of([Finding::ProbeFailed(failure)]);
+                if failure == ProbeFailure::EgressDown {
+                    // Perhaps another way out is open by then.
+                    outcome.defer(Deferral { wait: self.config.busy_wait, egress: answered.egress });
+                }
+                return outcome;
+            }
             Answer::Replied { reading, catch_all } => (reading, catch_all),
         };
         let wait = self.wait(&reading, catch_all);

@@ -24,6 +24,8 @@ impl Nsd {
     /// Starts NSD on a free port of `ip` with `zone`, a zone file for the root: any name that is not in it does
     /// not exist. Names in and under `servfail` have a zone that cannot be loaded: SERVFAIL.
     ///
+    /// It also listens on port 53, for servers that know no other; `ip` should belong to nobody else.
+    ///
     /// Returns at once; see [`Nsd::wait_until_ready`].
     pub fn start(ip: Ipv4Addr, zone: &str, servfail: &[&str]) -> Result<Self> {
         let (udp, tcp) = bind_both(ip)?;
@@ -55,6 +57,7 @@ fn config(folder: &Folder, address: SocketAddr, servfail: &[&str]) -> String {
     let mut config = format!(
         r#"server:
     ip-address: {ip}@{port}
+    ip-address: {ip}@53
     server-count: 1
     username: ""
     chroot: ""

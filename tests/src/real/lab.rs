@@ -2,27 +2,35 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener};
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 
+use super::daemon::wait_until;
 use super::dns::{Nsd, SilentDns};
+use super::exim::{self, Exim};
 use super::map;
-use super::postfix::{Listener, Postfix};
+use super::opensmtpd::{self, OpenSmtpd};
+use super::places::Places;
+use super::postfix::Postfix;
+use super::postgrey::Postgrey;
+use super::sessions::Session;
 
-/// Placeholders of the zone that are no Postfix listener.
-const NOBODY: &str = "nobody";
-const TRIPWIRES: [&str; 2] = ["tripwire-null-mx", "tripwire-private"];
+/// Servers notice within milliseconds that a client has gone.
+const SESSIONS_END_WITHIN: Duration = Duration::from_secs(10);
 
 /// Name servers, mail servers and tripwires; they end with the value, or with the process.
 #[derive(Debug)]
 pub struct Lab {
+    places: Places,
     nsd: Nsd,
     silent_dns: SilentDns,
-    postfix: Postfix,
-    smtp_port: u16,
-    addresses: BTreeMap<&'static str, Ipv4Addr>,
+    postfix: Vec<Postfix>,
+    exim: Exim,
+    opensmtpd: OpenSmtpd,
+    postgrey: Postgrey,
     tripwires: BTreeMap<&'static str, TcpListener>,
 }
 
@@ -40,41 +48,49 @@ impl Lab {
 
     /// Starts all servers and waits until they answer.
     pub fn start() -> Result<Self> {
-        let network = Network::of_this_process();
-        let smtp_port = network.free_port()?;
-        let mut hosts = (1..).map(|host| network.host(host));
-        let mut next = || hosts.next().context("no loopback address left");
-
-        let nsd_ip = next()?;
-        let silent_dns = SilentDns::start(next()?)?;
-        let mut addresses = BTreeMap::from([(NOBODY, next()?)]);
-        let mut tripwires = BTreeMap::new();
-        for name in TRIPWIRES {
-            let ip = next()?;
-            let listener = TcpListener::bind((ip, smtp_port)).context("a tripwire")?;
-            listener.set_nonblocking(true)?;
-            tripwires.insert(name, listener);
-            addresses.insert(name, ip);
+        let mut places = Places::new()?;
+        let dns = places.add("dns")?;
+        let silent_dns = SilentDns::start(places.add("silent-dns")?)?;
+        places.add(map::NOBODY)?;
+        let tripwires = tripwires(&mut places)?;
+        for name in exim::ADDRESSES.into_iter().chain([opensmtpd::ADDRESS, map::POSTSCREEN, map::POSTGREY]) {
+            places.add(name)?;
         }
-        let mut listeners: Vec<(Ipv4Addr, Listener)> = Vec::new();
-        for listener in map::LISTENERS {
-            let ip = next()?;
-            addresses.insert(listener.name, ip);
-            listeners.push((ip, *listener));
+        for listener in map::INSTANCES.iter().flat_map(|instance| instance.listeners) {
+            if listener.name == map::ON_IPV6 {
+                places.add_ipv6(listener.name);
+            } else {
+                places.add(listener.name)?;
+            }
         }
 
-        let nsd = Nsd::start(nsd_ip, &map::zone(&addresses), map::SERVFAIL)?;
-        let postfix = Postfix::start(&listeners, smtp_port, &map::mailboxes())?;
-        nsd.wait_until_ready()?;
-        postfix.wait_until_ready()?;
-        Ok(Self { nsd, silent_dns, postfix, smtp_port, addresses, tripwires })
+        // All at once; then wait for each.
+        let nsd = Nsd::start(dns, &places.fill(include_str!("lab.zone")), map::SERVFAIL)?;
+        let mailboxes = map::mailboxes();
+        let start = |instance| Postfix::start(instance, &places, dns, &mailboxes);
+        let postfix = map::INSTANCES.into_iter().map(start).collect::<Result<Vec<_>>>()?;
+        let exim = Exim::start(&places, dns)?;
+        let opensmtpd = OpenSmtpd::start(&places, dns)?;
+        let policy = places.mail(map::POSTGREY).context("postgrey without an address")?;
+        let postgrey = Postgrey::start(policy, map::GREYLISTED_FOR)?;
+        let lab = Self { places, nsd, silent_dns, postfix, exim, opensmtpd, postgrey, tripwires };
+        lab.wait_until_ready()?;
+        Ok(lab)
+    }
+
+    fn wait_until_ready(&self) -> Result<()> {
+        self.nsd.wait_until_ready()?;
+        self.postfix.iter().try_for_each(Postfix::wait_until_ready)?;
+        self.exim.wait_until_ready()?;
+        self.opensmtpd.wait_until_ready()?;
+        self.postgrey.wait_until_ready()
     }
 
     /// The environment that points `mailsonde` at this lab.
     pub fn environment(&self) -> Vec<(String, String)> {
         [
             ("MAILSONDE_DNS__SERVERS", server_list(self.nsd.address())),
-            ("MAILSONDE_SMTP__PORT", self.smtp_port.to_string()),
+            ("MAILSONDE_SMTP__PORT", self.places.port().to_string()),
             ("MAILSONDE_SMTP__DESTINATIONS", "any".to_owned()),
             ("MAILSONDE_SMTP__HELLO_NAME", "probe.lab.test".to_owned()),
             ("MAILSONDE_SMTP__MAIL_FROM", "probe@lab.test".to_owned()),
@@ -95,7 +111,7 @@ impl Lab {
 
     /// Where the mail server of that name in [`map`] listens, or `nobody` does not.
     pub fn smtp(&self, name: &str) -> Option<SocketAddr> {
-        self.addresses.get(name).map(|ip| SocketAddr::from((*ip, self.smtp_port)))
+        self.places.mail(name)
     }
 
     /// Whether anybody has connected to the tripwire since it was asked last. The kernel accepts a connection
@@ -108,46 +124,82 @@ impl Lab {
         }
     }
 
-    /// Postfix's log lines of one mail server.
-    pub fn log_of(&self, server: &str) -> Result<Vec<String>> {
-        let program = format!("postfix/{server}/smtpd[");
-        Ok(self.postfix.log()?.lines().filter(|line| line.contains(&program)).map(str::to_owned).collect())
+    /// Postfix's log lines of one of its listeners.
+    pub fn log_of(&self, listener: &str) -> Result<Vec<String>> {
+        let program = format!("postfix/{listener}/smtpd[");
+        let postfix = self.postfix.iter().find(|it| it.has(listener)).context("no such listener")?;
+        Ok(postfix.log()?.lines().filter(|line| line.contains(&program)).map(str::to_owned).collect())
     }
 
-    /// An error if any session got as far as the message. Postfix counts a session's commands at its end.
+    /// What the sessions at one of Postfix's listeners consisted of. Waits until all have ended.
+    pub fn sessions(&self, listener: &str) -> Result<Vec<Session>> {
+        let mut sessions = Vec::new();
+        let mut begun = 0;
+        let mut read = || -> Result<bool> {
+            let log = self.log_of(listener)?;
+            begun = log.iter().filter(|line| line.contains("]: connect from ")).count();
+            sessions = log.iter().filter_map(|line| Session::read(line)).collect();
+            Ok(sessions.len() >= begun)
+        };
+        read()?;
+        let ended = wait_until(SESSIONS_END_WITHIN, || read().unwrap_or(false));
+        ensure!(ended, "{listener}: {} of {begun} sessions have ended", sessions.len());
+        Ok(sessions)
+    }
+
+    /// What Exim has logged.
+    pub fn exim_log(&self) -> Result<String> {
+        self.exim.log()
+    }
+
+    /// What OpenSMTPD has logged.
+    pub fn opensmtpd_log(&self) -> Result<String> {
+        self.opensmtpd.log()
+    }
+
+    /// An error if any session got as far as the message.
     pub fn ensure_no_message_was_sent(&self) -> Result<()> {
-        let log = self.postfix.log()?;
-        let guilty = log
-            .lines()
-            .find(|line| [" data=", " bdat=", "message-id="].iter().any(|sign| line.contains(sign)));
-        ensure!(guilty.is_none(), "a message was sent: {guilty:?}");
+        let signs = self.signs_of_messages()?;
+        ensure!(signs.is_empty(), "a message was sent: {signs:#?}");
         Ok(())
     }
+
+    /// The lines of the logs that tell of a message, or of DATA.
+    pub fn signs_of_messages(&self) -> Result<Vec<String>> {
+        let mut signs = Vec::new();
+        for postfix in &self.postfix {
+            // A session's commands are counted at its end; a message is named at once.
+            let words: &[_] = if postfix.asks_others() {
+                &[" data=", " bdat="]
+            } else {
+                &[" data=", " bdat=", "message-id="]
+            };
+            signs.extend(lines_with(&postfix.log()?, words));
+        }
+        signs.extend(lines_with(&self.exim.log()?, &[" <= ", "DATA"]));
+        signs.extend(lines_with(&self.opensmtpd.log()?, &["smtp message ", "DATA"]));
+        Ok(signs)
+    }
+}
+
+/// The lines of `log` that have one of `words`.
+fn lines_with(log: &str, words: &[&str]) -> Vec<String> {
+    let has_one = |line: &&str| words.iter().any(|word| line.contains(word));
+    log.lines().filter(has_one).map(str::to_owned).collect()
+}
+
+/// Listens where nobody should call.
+fn tripwires(places: &mut Places) -> Result<BTreeMap<&'static str, TcpListener>> {
+    let mut tripwires = BTreeMap::new();
+    for name in map::TRIPWIRES {
+        let listener = TcpListener::bind((places.add(name)?, places.port())).context("a tripwire")?;
+        listener.set_nonblocking(true)?;
+        tripwires.insert(name, listener);
+    }
+    Ok(tripwires)
 }
 
 /// A list of one name server, as a configuration value.
 fn server_list(address: SocketAddr) -> String {
     format!(r#"["{address}"]"#)
-}
-
-/// 254 loopback addresses. Linux answers on all of 127.0.0.0/8, so every process can have its own.
-#[derive(Clone, Copy, Debug)]
-struct Network(u8, u8);
-
-impl Network {
-    /// Those of this process: two processes share them only if 2^14 others were started in between.
-    fn of_this_process() -> Self {
-        let [_, _, high, low] = std::process::id().to_be_bytes();
-        Self(64 | (high & 0x3f), low)
-    }
-
-    fn host(self, host: u8) -> Ipv4Addr {
-        Ipv4Addr::new(127, self.0, self.1, host)
-    }
-
-    /// A port that is free at this moment. The kernel gives it to nobody else on these addresses unless asked.
-    fn free_port(self) -> Result<u16> {
-        let listener = TcpListener::bind((self.host(254), 0)).context("a free port on loopback")?;
-        Ok(listener.local_addr()?.port())
-    }
 }

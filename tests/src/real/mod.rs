@@ -1,10 +1,19 @@
-//! Real servers on loopback: NSD for DNS and Postfix for mail, each with a configuration of its own in a
-//! temporary folder. The installed ones, should they run, are neither used nor disturbed.
+//! Real servers on loopback: NSD for DNS, and for mail Postfix, Exim and OpenSMTPD, each with a configuration of its
+//! own in a temporary folder. The installed ones, should they run, are neither used nor disturbed.
 
 pub mod daemon;
 pub mod dns;
+pub mod exim;
+pub mod greeting;
 pub mod lab;
 pub mod map;
+pub mod namespace;
+pub mod opensmtpd;
+pub mod places;
 pub mod postfix;
+pub mod postgrey;
+pub mod sessions;
+pub mod tls;
+pub mod unpacked;
 
 pub use lab::Lab;

@@ -57,9 +57,11 @@ pub(super) async fn connect(presence: &Presence) -> Option<Session> {
         }
     }
     if shared.egress.is_down(egress) {
-        failure = ProbeFailure::EgressDown;
+        // The host is not to blame.
+        pool.ledger().fail_all(ProbeFailure::EgressDown);
+    } else {
+        presence.give_up_host(&Rest::Failed(failure));
     }
-    presence.give_up_host(&Rest::Failed(failure));
     None
 }
 

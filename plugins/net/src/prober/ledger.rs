@@ -103,6 +103,8 @@ struct Visitor {
     /// Answers since it came.
     heard: usize,
     arrived: Instant,
+    /// It has taken somebody along: the host has greeted.
+    is_open: bool,
     wake: Arc<Notify>,
 }
 
@@ -284,6 +286,7 @@ impl Ledger {
             postponed: Vec::new(),
             heard: 0,
             arrived: Instant::now(),
+            is_open: false,
             wake: wake.clone(),
         };
         self.sessions.insert(id, visitor);

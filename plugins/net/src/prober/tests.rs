@@ -3,6 +3,7 @@
 mod catch_all;
 mod hosts;
 mod laws;
+mod pooling;
 mod sessions;
 
 use std::{sync::Arc, time::Duration};

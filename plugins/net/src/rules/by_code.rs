@@ -102,6 +102,6 @@ pub(super) const RULES: &[Rule] = &[
     Rule { id: "protocol.code", codes: &[5], enhanced: &["5.5.1", "5.5.2", "5.5.4", "5.5.6"], source: RFC_3463,
         example: "550 5.5.4 Invalid arguments", ..rcpt(ReplyClass::ProtocolError, Strength::Code) },
     Rule { id: "trouble.code", codes: &[4], enhanced: &["4.1.x", "4.3.x", "4.4.x", "4.5.x"], source: RFC_3463,
-        example: "450 4.1.1 Recipient address rejected: unverified address: Address verification in progress",
+        example: "450 4.1.1 Recipient address rejected: unverified address: connection timed out",
         ..rcpt(ReplyClass::Temporary, Strength::Code) },
 ];

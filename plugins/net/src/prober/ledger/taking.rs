@@ -1,11 +1,9 @@
 //! Whom to ask next: which recipients a session takes along in its next write, and when a session more is wanted.
 
-use std::collections::VecDeque;
-
 use mailsonde_engine::{Address, Stop};
 use tokio::time::Instant;
 
-use super::{Host, Item, Ledger, SLOW, SessionId, State, Target, TargetId};
+use super::{AskId, Host, Item, Ledger, SLOW, SessionId, State, Target, TargetId};
 use crate::{
     catch_all::random_recipient,
     prober::tally::{Outlook, REJECTS_MAX},
@@ -56,20 +54,26 @@ impl Ledger {
         let Some(host) = self.sessions.get(&session).map(|visitor| visitor.host) else {
             return Taken::default();
         };
-        let mut items = self.second_looks(host, session, room.targets);
-        if !room.pipelines && items.is_empty() && room.randoms > 0 {
-            items.extend(self.urgent_random(host));
+        if let Some(visitor) = self.sessions.get_mut(&session) {
+            visitor.is_open = true;
         }
-        let rest =
-            if items.is_empty() || room.pipelines { room.targets.saturating_sub(items.len()) } else { 0 };
-        let targets = self.take_targets(host, rest);
-        items.extend(targets.iter().map(|id| Item::Target(*id)));
-        if items.is_empty() || room.pipelines {
-            self.drop_unwanted_randoms(host);
-            let due = self.hosts[host].randoms.len().min(room.randoms);
-            items.extend(self.hosts[host].randoms.drain(..due).map(Item::Random));
-            if room.pipelines && due < room.randoms {
+        let mut items = self.second_looks(host, session, room.targets);
+        if room.pipelines {
+            // Who was accepted has waited longer than whoever is not asked about.
+            items.extend(self.due_randoms(host, room.randoms));
+            let randoms = items.len();
+            let targets = self.take_targets(host, room.targets);
+            items.extend(targets.iter().map(|id| Item::Target(*id)));
+            if randoms < room.randoms {
                 items.extend(self.eager_random(host, session, &targets));
+            }
+        } else if items.is_empty() {
+            let urgent = if room.randoms > 0 { self.urgent_random(host) } else { None };
+            items.extend(
+                urgent.or_else(|| self.take_targets(host, room.targets.min(1)).pop().map(Item::Target)),
+            );
+            if items.is_empty() {
+                items.extend(self.due_randoms(host, room.randoms.min(1)));
             }
         }
         self.fly(session, host, items, random)
@@ -80,7 +84,7 @@ impl Ledger {
         let visitor = self.sessions.get(&session)?;
         let host = &self.hosts[visitor.host];
         let again = host.again.iter().filter(|id| self.may_look_again(**id, session)).count();
-        let targets = self.queued(host).count() + again + visitor.postponed.len();
+        let targets = self.expected(host) + again + visitor.postponed.len();
         let randoms = host.randoms.iter().filter(|name| self.is_random_wanted(host, name)).count();
         let Host { heard, rejected, .. } = *host;
         (targets + randoms > 0).then_some(Outlook { heard, rejected, randoms, targets })
@@ -105,8 +109,10 @@ impl Ledger {
             let looks_again = host.again.iter().any(needs_newer);
             let Some(first) = self.queued(host).next() else { return looks_again };
             let open = sessions().count();
-            let is_slow = now - first.since >= SLOW && now - visitor.arrived >= SLOW;
-            looks_again || (open < max && (is_slow || self.queued(host).count() > open * host.capacity()))
+            // Who waits for a greeting waits for no better one.
+            let is_slow = visitor.is_open && now - first.since >= SLOW && now - visitor.arrived >= SLOW;
+            let is_too_much = || self.expected(host) > open * host.capacity();
+            looks_again || (open < max && (is_slow || is_too_much()))
         })
     }
 
@@ -142,6 +148,18 @@ impl Ledger {
         live.filter(|target| !self.is_held(target))
     }
 
+    /// Recipients that will be asked about at the host, as far as one can tell: of candidates, the next ones.
+    fn expected(&self, host: &Host) -> usize {
+        let is_candidate = |target: &&Target| {
+            let wants_one = |(ask, _): &(AskId, usize)| {
+                self.asks.get(ask).is_some_and(|asker| asker.stop == Stop::FirstAccepted)
+            };
+            target.askers.iter().all(wants_one)
+        };
+        let (candidates, sure): (Vec<&Target>, Vec<_>) = self.queued(host).partition(is_candidate);
+        sure.len() + candidates.len().min(CANDIDATES_MAX)
+    }
+
     /// Whoever wants it has enough candidates in flight, or waits to hear whether an accepted one is proven.
     fn is_held(&self, target: &Target) -> bool {
         target.askers.iter().all(|(ask, _)| {
@@ -152,7 +170,7 @@ impl Ledger {
         })
     }
 
-    fn in_flight_of(&self, ask: super::AskId) -> usize {
+    fn in_flight_of(&self, ask: AskId) -> usize {
         let items = self.sessions.values().flat_map(|visitor| &visitor.in_flight);
         let wanted = |item: &&Item| match item {
             Item::Target(id) => self
@@ -231,7 +249,7 @@ impl Ledger {
         let is_urgent = |name: &str| {
             let waiting = self.hosts[host].domains.get(name).map(|domain| &domain.waiting);
             waiting.into_iter().flatten().filter_map(|id| self.targets.get(id)).any(|target| {
-                let is_satisfied = |(ask, _): &(u64, usize)| {
+                let is_satisfied = |(ask, _): &(AskId, usize)| {
                     self.asks.get(ask).is_some_and(|a| a.stop == Stop::FirstAccepted)
                 };
                 let is_late = matches!(&target.state, State::Accepted { session, .. }
@@ -243,16 +261,18 @@ impl Ledger {
         self.hosts[host].randoms.remove(position).map(Item::Random)
     }
 
-    /// Whoever waited for them has gone.
-    fn drop_unwanted_randoms(&mut self, host: usize) {
-        let names = std::mem::take(&mut self.hosts[host].randoms);
-        let (wanted, unwanted) =
-            names.into_iter().partition(|name| self.is_random_wanted(&self.hosts[host], name));
-        self.hosts[host].randoms = wanted;
-        let unwanted: VecDeque<Box<str>> = unwanted;
-        for name in unwanted {
-            self.hosts[host].domain(&name).is_asked = false;
+    /// Up to `max` random recipients that are due. Those for whom nobody waits any more are forgotten.
+    fn due_randoms(&mut self, host: usize, max: usize) -> Vec<Item> {
+        let mut due = Vec::new();
+        while due.len() < max {
+            let Some(name) = self.hosts[host].randoms.pop_front() else { break };
+            if self.is_random_wanted(&self.hosts[host], &name) {
+                due.push(Item::Random(name));
+            } else {
+                self.hosts[host].domain(&name).is_asked = false;
+            }
         }
+        due
     }
 
     /// The random recipient for a few targets of one domain about which nothing is known.
