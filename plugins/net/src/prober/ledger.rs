@@ -36,6 +36,9 @@ use crate::memory::{Memory, Rest};
 /// Sessions with one host that may end before their time with nothing answered. Whoever hangs up three times means it.
 const FRUITLESS_MAX: usize = 3;
 
+/// Domains of a host of which something is known, before those are forgotten that nobody waits for.
+const DOMAINS_MAX: usize = 10_000;
+
 /// How long a host rests that could not be reached, or that was busy.
 pub(super) const REST: Duration = Duration::from_mins(1);
 
@@ -335,8 +338,8 @@ impl Host {
     }
 
     fn domain(&mut self, name: &str) -> &mut Domain {
-        if !self.domains.contains_key(name) {
-            self.domains.insert(name.into(), Domain::default());
+        if self.domains.len() >= DOMAINS_MAX && !self.domains.contains_key(name) {
+            self.domains.retain(|_, domain| domain.is_asked || !domain.waiting.is_empty());
         }
         self.domains.entry(name.into()).or_default()
     }

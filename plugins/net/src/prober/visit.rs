@@ -194,7 +194,7 @@ impl<'a> Visit<'a> {
                 presence.postpone(reading, Postponed::ByLimit);
                 return Next::End;
             }
-            Some(Limit::Domains) if !self.bounds.manners.one_domain => {
+            Some(Limit::Domains) if before > 0 => {
                 presence.learn(|manners| manners.one_domain = true);
                 self.session.take_one_domain();
                 presence.postpone(reading, Postponed::ByLimit);
@@ -258,9 +258,6 @@ impl<'a> Visit<'a> {
                 presence.give_up_host(&Rest::Refused(reading));
             }
             Break::Refused(_) => self.learn_from_end(None),
-            Break::Timeout if self.tally.answered() == 0 => {
-                presence.give_up_host(&Rest::Failed(ProbeFailure::Timeout));
-            }
             broken => {
                 if matches!(broken, Break::Protocol(_)) {
                     // One by one, it costs only whom it is about.

@@ -85,14 +85,18 @@ impl Ledger {
         if let Some(reading) = reading {
             target.keep(reading);
         }
+        if why == Postponed::Blamed(ProbeFailure::Timeout) {
+            // It has had its time; others may fare better.
+            target.setbacks = SETBACKS_MAX;
+        }
         let Postponed::Blamed(failure) = why else {
             if let Some(visitor) = self.sessions.get_mut(&session) {
                 visitor.postponed.push(id);
             }
             return true;
         };
+        let is_first = target.setbacks == 0;
         target.setbacks += 1;
-        let is_first = target.setbacks == 1;
         if target.setbacks < SETBACKS_MAX {
             self.hosts[host].queue.push_back(id);
         } else {
