@@ -23,8 +23,8 @@ lint: ## Formatting, clippy and rustdoc with warnings as errors, architecture in
 bench: ## Measure against the named peers; prints ratios
 	./benches/run
 
-demo: setup ## Real mail and DNS servers on loopback, every kind of verdict
-	$(CARGO) run --release --locked -p mailsonde-tests --bin demo
+demo: ## A simulated mail internet on loopback, every kind of verdict; ARGS=--stay keeps it
+	$(CARGO) run --release --locked -p mailsonde-tests --bin demo -- $(ARGS)
 
 setup: ## Install the mail and DNS servers that the tests start (Debian packages)
 	@./tests/setup

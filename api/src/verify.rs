@@ -9,8 +9,8 @@ use futures_util::{
 };
 use jiff::Timestamp;
 use mailsonde_engine::{
-    BATCH_MAX, Batch, Clock, Context, ORDER_WINDOW, Pipeline, Policy, SlotReport, Subject, SystemClock,
-    Verdict,
+    BATCH_MAX, Batch, Clock, Context, Finding, ORDER_WINDOW, Pipeline, Policy, SlotReport, Subject,
+    SystemClock, Verdict,
 };
 use tokio::{
     sync::{Semaphore, mpsc},
@@ -93,9 +93,12 @@ impl Verifier {
             let positions: Vec<usize> = now.into_iter().map(|(_, position)| position).collect();
             let again = positions.iter().map(|position| subjects[*position].again()).collect();
             let (heard, more) = self.run(again, attempt).await;
-            reports.extend(more);
+            add_reports(&mut reports, more);
             for (position, subject) in positions.iter().zip(heard) {
-                subjects[*position] = subject;
+                // Where nobody could be asked this time, what was heard before is worth more.
+                if !is_without_answer(&subject) {
+                    subjects[*position] = subject;
+                }
             }
             due = later;
             due.extend(self.put_off(&subjects, positions.into_iter(), began));
@@ -154,6 +157,24 @@ impl Verifier {
             }
         }
         Ok(())
+    }
+}
+
+/// Nobody answered about the mailbox.
+fn is_without_answer(subject: &Subject) -> bool {
+    subject.findings().any(|finding| matches!(finding, Finding::ProbeFailed(_)))
+}
+
+/// What a retry cost is added to what the slots have cost before.
+fn add_reports(reports: &mut Vec<SlotReport>, more: Vec<SlotReport>) {
+    for report in more {
+        match reports.iter_mut().find(|earlier| earlier.position == report.position) {
+            Some(earlier) => {
+                earlier.elapsed += report.elapsed;
+                earlier.faults += report.faults;
+            }
+            None => reports.push(report),
+        }
     }
 }
 

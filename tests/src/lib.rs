@@ -7,4 +7,5 @@
 //! network and no port below 1024, and leave nothing behind.
 
 pub mod mailsonde;
+pub mod range;
 pub mod real;

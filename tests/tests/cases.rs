@@ -6,6 +6,8 @@
 //! about = "One sentence: what the case is about."
 //! args = ["--patience", "5s"]               # further arguments of `verify`, if any
 //! seconds_max = 3                           # how long it may take; 5 unless it says
+//! status = 1                                # how it has to end, if not well; then answers may be missing
+//! stderr = "no mail server can be reached"  # a part of the one line that it has to say about that
 //! config.smtp.reply_timeout = "1s"          # configuration, if any
 //! count.total = { connections = 1, rcpt = "<=3" }
 //! count."mx.a.test".connections = 0
@@ -13,6 +15,7 @@
 //! address = "jane@a.test"                   # or several: "member{1..30}@a.test"
 //! category = "deliverable"                  # whatever is left out may be anything
 //! reason = ""                               # "" for none
+//! evidence = "250 2.1.5 Ok"                 # a part of it, which takes `--explain`
 //! ```
 //!
 //! Adding a bug is adding a folder. No case may breach the protocol or come near DATA, so none has to say so.
@@ -29,7 +32,10 @@ use std::{
 
 use anyhow::{Context as _, Result, bail, ensure};
 use mailsonde_lab::{Counts, Internet, Tally, Verb, Violations};
-use mailsonde_tests::mailsonde::Mailsonde;
+use mailsonde_tests::{
+    mailsonde::{Mailsonde, Run},
+    range,
+};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -46,6 +52,9 @@ struct Case {
     #[serde(default)]
     args: Vec<String>,
     seconds_max: Option<u64>,
+    #[serde(default)]
+    status: i32,
+    stderr: Option<String>,
     #[serde(default)]
     config: toml::Table,
     /// By host name, or `total`; then by the name of a count.
@@ -65,6 +74,7 @@ struct Expect {
     mx_records: Option<Vec<String>>,
     /// `""` for none.
     provider: Option<String>,
+    evidence: Option<String>,
 }
 
 /// `3` or `"<=3"`.
@@ -102,13 +112,8 @@ impl Bound {
 impl Expect {
     /// One for each number of `{1..30}`, or itself alone.
     fn expanded(self) -> Result<Vec<Self>> {
-        let Some((before, range)) = self.address.split_once('{') else { return Ok(vec![self]) };
-        let (range, after) = range.split_once('}').context("a range without end")?;
-        let (first, last) = range.split_once("..").context("expected a range such as {1..30}")?;
-        let numbers = first.parse::<u32>()?..=last.parse()?;
-        Ok(numbers
-            .map(|number| Self { address: format!("{before}{number}{after}"), ..self.clone() })
-            .collect())
+        let addresses = range::expanded(&self.address)?;
+        Ok(addresses.into_iter().map(|address| Self { address, ..self.clone() }).collect())
     }
 
     /// What is not as expected.
@@ -117,7 +122,7 @@ impl Expect {
         let text = |value: &Option<String>| {
             value.as_ref().map(|text| if text.is_empty() { Value::Null } else { text.as_str().into() })
         };
-        [
+        let mut differences: Vec<_> = [
             ("category", text(&self.category), &said["category"]),
             ("reason", text(&self.reason), &said["reason"]),
             ("provider", text(&self.provider), &domain["provider"]),
@@ -127,7 +132,13 @@ impl Expect {
         .into_iter()
         .filter_map(|(what, wanted, actual)| Some((what, wanted.filter(|wanted| wanted != actual)?, actual)))
         .map(|(what, wanted, actual)| format!("{}: {what} is {actual}, not {wanted}", self.address))
-        .collect()
+        .collect();
+        if let Some(part) = &self.evidence
+            && !said["evidence"].to_string().contains(part)
+        {
+            differences.push(format!("{}: {part} is not in {}", self.address, said["evidence"]));
+        }
+        differences
     }
 }
 
@@ -174,19 +185,29 @@ fn run(folder: &Path) -> Result<()> {
         .chain(case.args.iter().map(String::as_str))
         .collect();
     let started = Instant::now();
-    let said = Mailsonde::new(&args)
+    let run = Mailsonde::new(&args)
         .env(net.environment())
         .env(environment(&case.config))
         .stdin(case.expect.iter().flat_map(|expect| [&*expect.address, "\n"]).collect::<String>())
-        .json_lines()
-        .context("the program")?;
+        .run()?;
     let took = started.elapsed();
+    let said = said(&case, &run)?;
     let mut wrong = differences(&case, &said, &net.internet().counts())?;
     if took.as_secs() >= case.seconds_max.unwrap_or(SECONDS_MAX) {
         wrong.push(format!("it took {took:.1?}"));
     }
     ensure!(wrong.is_empty(), "{}\n  {}", case.about, wrong.join("\n  "));
     Ok(())
+}
+
+/// The answers of a run that ended as it has to.
+fn said(case: &Case, run: &Run) -> Result<Vec<Value>> {
+    ensure!(run.status.code() == Some(case.status), "the program: {}: {}", run.status, run.stderr);
+    if let Some(part) = &case.stderr {
+        let is_the_line = run.stderr.lines().count() == 1 && run.stderr.contains(part);
+        ensure!(is_the_line, "not one line with {part:?}: {}", run.stderr);
+    }
+    run.stdout.lines().map(|line| serde_json::from_str(line).with_context(|| line.to_owned())).collect()
 }
 
 /// Keys of the configuration as the environment has them.
@@ -209,8 +230,9 @@ fn environment(config: &toml::Table) -> Vec<(String, String)> {
 /// Everything that is not as the case says.
 fn differences(case: &Case, said: &[Value], counts: &Counts) -> Result<Vec<String>> {
     let emails = said.iter().map(|it| it["email"].as_str().unwrap_or_default());
+    let answered = if case.status == 0 { case.expect.len() } else { said.len().min(case.expect.len()) };
     ensure!(
-        emails.eq(case.expect.iter().map(|expect| &*expect.address)),
+        emails.eq(case.expect[..answered].iter().map(|expect| &*expect.address)),
         "not one answer each, in order: {said:#?}"
     );
     let mut wrong: Vec<_> =

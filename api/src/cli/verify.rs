@@ -12,6 +12,7 @@ use std::{
 use anyhow::{Context, Result};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use mailsonde_config::{Settings, did_you_mean};
+use mailsonde_engine::{Finding, ProbeFailure, Recorded};
 use mailsonde_net::{Outage, SmtpProber};
 use tokio::sync::mpsc;
 
@@ -23,7 +24,7 @@ use super::{
 };
 use crate::{
     assembly::{self, OFFLINE_SKIPS, Parts},
-    verify::{Inputs, Order, Verifier},
+    verify::{Inputs, Order, Verified, Verifier},
 };
 
 /// Batches that may wait between the reader and the pipeline.
@@ -49,11 +50,11 @@ pub(super) fn run(config: Option<&Path>, args: &VerifyArgs) -> Result<()> {
     let reader = thread::spawn(move || source.send(&sender));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let streamed = runtime.block_on(verifier.stream(receiver, order, |batch| {
-        if let Some(outage) = parts.smtp().and_then(SmtpProber::outage) {
-            return Err(io::Error::other(Unreachable(outage)));
-        }
+        let outage = parts.smtp().and_then(SmtpProber::outage);
+        let batch = if outage.is_some() { before_outage(batch) } else { batch };
         progress.inc(batch.verdicts.len() as u64);
-        output.write(&batch)
+        output.write(&batch)?;
+        outage.map_or(Ok(()), |outage| Err(io::Error::other(Unreachable(outage))))
     }));
     progress.finish_and_clear();
     if let Some(prober) = parts.smtp() {
@@ -66,6 +67,14 @@ pub(super) fn run(config: Option<&Path>, args: &VerifyArgs) -> Result<()> {
     // A name server that is still silent must not hold the process.
     runtime.shutdown_background();
     Ok(())
+}
+
+/// The verdicts up to the first one for which nobody could be asked.
+fn before_outage(mut batch: Verified) -> Verified {
+    let is_cut = |recorded: &Recorded| recorded.finding == Finding::ProbeFailed(ProbeFailure::EgressDown);
+    let first = batch.verdicts.iter().position(|verdict| verdict.evidence.findings.iter().any(is_cut));
+    batch.verdicts.truncate(first.unwrap_or(usize::MAX));
+    batch
 }
 
 fn verifier(settings: &Settings, parts: &Parts<'_>, args: &VerifyArgs) -> Result<Verifier> {

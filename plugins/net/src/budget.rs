@@ -136,6 +136,11 @@ impl Share {
         self.pace().take(wanted)
     }
 
+    /// Leave was taken for so many, and so many were asked about.
+    pub(crate) fn correct(&self, taken: usize, asked: usize) {
+        self.pace().correct(taken, asked);
+    }
+
     /// Whether anybody may be asked about now.
     ///
     /// # Errors

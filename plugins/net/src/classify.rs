@@ -89,7 +89,6 @@ impl Peer {
     ) -> (Reading, Option<Limit>) {
         let reply = &reply.edited(|text| mask_sender(text, &self.sender, recipient));
         let Classified { class, strength, rule, limit } = classify(stage, reply, self.operator, recipient);
-        let text = reply.lines().collect::<Vec<_>>().join("\n");
         let reading = Reading {
             class,
             strength,
@@ -97,7 +96,7 @@ impl Peer {
             stage,
             code: reply.code(),
             enhanced: reply.enhanced(),
-            text: escape(&mask(&text, recipient)),
+            text: escape(&mask(&reply.text(), recipient)),
             host: self.host.clone(),
             agreed: false,
         };

@@ -19,6 +19,7 @@ use std::{
 
 use mailsonde_engine::{EgressId, Operator};
 use serde::{Deserialize, Deserializer, Serialize};
+use tokio::time::Instant;
 
 pub use self::outage::Outage;
 use self::{
@@ -190,22 +191,22 @@ impl EgressPool {
         }
     }
 
-    /// The caller has waited long enough for a connection to hosts of `key`.
-    pub(crate) fn timed_out(&self, id: EgressId, key: &BudgetKey) {
+    /// The caller, who began to try hosts of `key` at `began`, has waited long enough for a connection.
+    pub(crate) fn timed_out(&self, id: EgressId, key: &BudgetKey, began: Instant) {
         if let Some(egress) = self.find(id) {
-            egress.health().unanswered(key);
+            egress.health().unanswered(key, began);
         }
     }
 
-    /// What the dialer's error, for a host of `key`, says of the way out.
-    pub(crate) fn failed(&self, id: EgressId, key: &BudgetKey, error: &io::Error) {
+    /// What the dialer's error, for a host of `key` tried since `began`, says of the way out.
+    pub(crate) fn failed(&self, id: EgressId, key: &BudgetKey, began: Instant, error: &io::Error) {
         use io::ErrorKind::{ConnectionRefused, HostUnreachable, PermissionDenied, TimedOut};
         let Some(egress) = self.find(id) else { return };
         match (EgressFault::of(error), error.kind()) {
             (Some(fault), _) => egress.health().fault(fault),
             (None, ConnectionRefused) => egress.health().answered(),
             // Firewalls that answer in place of the host say one of these.
-            (None, TimedOut | HostUnreachable | PermissionDenied) => egress.health().unanswered(key),
+            (None, TimedOut | HostUnreachable | PermissionDenied) => egress.health().unanswered(key, began),
             // A network out of reach is as a rule an address family that we have not; the rest is ours.
             _ => {}
         }

@@ -68,6 +68,14 @@ impl Reply {
         self.lines().next().and_then(leading).or_else(marked).filter(|code| code[0] == self.code / 100)
     }
 
+    /// The text as it was said; the enhanced code stands in the first line alone.
+    pub fn text(&self) -> String {
+        let bare = |line| enhanced_prefix(line).map_or(line, |(_, length)| line[length..].trim_start());
+        let mut lines = self.lines();
+        let first = lines.next().unwrap_or_default();
+        std::iter::once(first).chain(lines.map(bare)).collect::<Vec<_>>().join("\n")
+    }
+
     /// The text in one line, without the enhanced codes that lead its lines.
     pub fn words(&self) -> String {
         let bare =
@@ -330,7 +338,8 @@ mod tests {
         ] {
             assert_eq!(reply(wire).enhanced(), code, "{wire}");
         }
-        assert_eq!(reply("550-5.1.1 no such\r\n550 5.1.1 user\r\n").words(), "no such user");
+        let twice = reply("550-5.1.1 no such\r\n550 5.1.1 user\r\n");
+        assert_eq!((&*twice.words(), &*twice.text()), ("no such user", "5.1.1 no such\nuser"));
     }
 
     #[test]

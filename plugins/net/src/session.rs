@@ -393,10 +393,11 @@ impl Session {
     }
 
     fn expect(&self, reply: Reply, code: u16, stage: DialogueStage) -> Result<Reply, Break> {
-        if reply.code() == code {
-            Ok(reply)
-        } else {
-            Err(Break::Refused(Box::new(self.peer.read(stage, &reply, None))))
+        match reply.code() {
+            said if said == code => Ok(reply),
+            // Neither what was expected nor a refusal.
+            ..400 => Err(Malformed::Unasked.into()),
+            _ => Err(Break::Refused(Box::new(self.peer.read(stage, &reply, None)))),
         }
     }
 

@@ -20,6 +20,9 @@ const CUT: usize = 97;
 /// Percent by which a ceiling grows when it has held; twice as much each time it has held again.
 const GROWTH: usize = 5;
 
+/// Percent by which a ceiling grows at most.
+const GROWTH_MAX: usize = 50;
+
 /// How long a ceiling holds before more is tried: each try costs refusals.
 const HOLD: Duration = Duration::from_mins(10);
 
@@ -38,6 +41,8 @@ pub(super) struct Pace {
     answered: LastMinute,
     /// When the ceiling was cut last.
     cut_at: Option<Instant>,
+    /// Somebody was answered since then.
+    has_borne: bool,
     /// Refusals in a row with nothing answered in between.
     refusals: u32,
     /// Nothing before this.
@@ -65,6 +70,7 @@ impl Pace {
             asked: LastMinute::default(),
             answered: LastMinute::default(),
             cut_at: None,
+            has_borne: false,
             refusals: 0,
             paused_until: None,
         }
@@ -103,6 +109,12 @@ impl Pace {
         }
     }
 
+    /// So many more, or fewer, were asked about than leave was taken for.
+    pub(super) fn correct(&mut self, taken: usize, asked: usize) {
+        self.asked.add(asked.saturating_sub(taken));
+        self.asked.remove(taken.saturating_sub(asked));
+    }
+
     /// Of those asked about together at `asked_at`, so many were answered, and so many refused for our pace.
     pub(super) fn heard(&mut self, asked_at: Instant, answered: usize, refused: usize) {
         self.answered.add(answered);
@@ -112,10 +124,11 @@ impl Pace {
             return;
         }
         if answered > 0 {
-            self.refusals = 0;
+            (self.has_borne, self.refusals) = (true, 0);
         }
         if refused > 0 {
-            self.cut(answered > 0);
+            let is_pace = std::mem::take(&mut self.has_borne);
+            self.cut(is_pace);
         }
     }
 
@@ -145,6 +158,18 @@ impl LastMinute {
         }
     }
 
+    /// Takes off what was added last.
+    fn remove(&mut self, mut count: usize) {
+        while let Some((_, last)) = self.0.back_mut().filter(|_| count > 0) {
+            let off = count.min(*last);
+            *last -= off;
+            count -= off;
+            if *last == 0 {
+                self.0.pop_back();
+            }
+        }
+    }
+
     fn sum(&mut self) -> usize {
         self.add(0);
         self.0.iter().map(|(_, count)| count).sum()
@@ -161,7 +186,7 @@ impl Ceiling {
         if now >= self.grows_at {
             self.height += (self.height * self.growth / 100).max(1);
             self.grows_at = now + HOLD;
-            self.growth *= 2;
+            self.growth = (self.growth * 2).min(GROWTH_MAX);
         }
         self.height
     }

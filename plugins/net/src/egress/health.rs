@@ -13,6 +13,9 @@ use crate::{budget::BudgetKey, dialer::EgressFault};
 /// list has a dead domain now and then, but hardly five in a row and no other.
 pub(super) const UNANSWERED_MAX: usize = 5;
 
+/// The same where the way was open before: the end of a list may hold what is slowest to fail.
+pub(super) const UNANSWERED_LATER_MAX: usize = 20;
+
 /// How often a way that is down is tried: each trial may cost its host's recipients a connect time-out.
 pub(super) const TRIAL_EVERY: Duration = Duration::from_mins(1);
 
@@ -29,6 +32,8 @@ pub(super) enum Cause {
 pub(super) struct Health {
     /// Whose hosts did not answer since the last that did.
     unanswered: Vec<BudgetKey>,
+    /// When that was.
+    answered_at: Option<Instant>,
     down: Option<Down>,
 }
 
@@ -43,20 +48,21 @@ struct Down {
 impl Health {
     /// Somebody answered, if only to refuse: packets get out, and back.
     pub(super) fn answered(&mut self) {
-        *self = Self::default();
+        *self = Self { answered_at: Some(Instant::now()), ..Self::default() };
     }
 
-    /// Nobody answered there.
-    pub(super) fn unanswered(&mut self, key: &BudgetKey) {
+    /// Nobody answered there, though the attempt began at `began`. Silence says nothing where others were heard meanwhile.
+    pub(super) fn unanswered(&mut self, key: &BudgetKey, began: Instant) {
         if let Some(down) = &mut self.down {
             down.is_tried = false;
             return;
         }
-        if self.unanswered.contains(key) {
+        if self.unanswered.contains(key) || self.answered_at.is_some_and(|at| at > began) {
             return;
         }
         self.unanswered.push(key.clone());
-        if self.unanswered.len() == UNANSWERED_MAX {
+        let max = if self.answered_at.is_some() { UNANSWERED_LATER_MAX } else { UNANSWERED_MAX };
+        if self.unanswered.len() == max {
             self.go_down(Cause::Unanswered);
         }
     }
@@ -106,7 +112,7 @@ mod tests {
 
     fn silence(health: &mut Health, keys: &[&'static str]) {
         for id in keys {
-            health.unanswered(&BudgetKey::Operator(id));
+            health.unanswered(&BudgetKey::Operator(id), Instant::now());
         }
     }
 
@@ -128,6 +134,22 @@ mod tests {
         silence(&mut health, &KEYS[..4]);
         health.answered();
         silence(&mut health, &KEYS[..4]);
+        assert_eq!(health.cause(), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn silence_says_nothing_where_others_were_heard_meanwhile() {
+        let mut health = Health::default();
+        let began = Instant::now();
+        tokio::time::advance(Duration::from_millis(100)).await;
+        health.answered();
+        tokio::time::advance(Duration::from_secs(5)).await;
+        for id in KEYS {
+            health.unanswered(&BudgetKey::Operator(id), began);
+        }
+        assert_eq!(health.cause(), None);
+        // Those that begin later count, but a way that was open before needs more of them.
+        silence(&mut health, &KEYS);
         assert_eq!(health.cause(), None);
     }
 

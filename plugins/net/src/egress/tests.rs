@@ -45,7 +45,7 @@ const OPERATORS: [&str; 5] = ["google", "gmail", "yahoo", "gmx", "webde"];
 
 fn silence(pool: &EgressPool, id: EgressId) {
     for operator in OPERATORS {
-        pool.timed_out(id, &BudgetKey::Operator(operator));
+        pool.timed_out(id, &BudgetKey::Operator(operator), Instant::now());
     }
 }
 
@@ -196,13 +196,12 @@ async fn when_all_are_down_that_is_an_outage() {
 
 #[tokio::test(start_paused = true)]
 async fn errors_tell_who_is_out_of_order() {
-    let pool = pool("");
     let id = EgressId::default();
     let key = BudgetKey::Operator("zoho");
     let down_after = |kinds: &[ErrorKind]| {
-        pool.connected(id);
+        let pool = pool("");
         for (operator, kind) in OPERATORS.iter().zip(kinds) {
-            pool.failed(id, &BudgetKey::Operator(operator), &error(*kind));
+            pool.failed(id, &BudgetKey::Operator(operator), Instant::now(), &error(*kind));
         }
         pool.is_down(id)
     };
@@ -210,8 +209,8 @@ async fn errors_tell_who_is_out_of_order() {
     assert!(!down_after(&[TimedOut, TimedOut, ConnectionRefused, TimedOut, TimedOut]), "packets get out");
     assert!(!down_after(&[NetworkUnreachable; 5]), "no IPv6 here");
 
-    pool.connected(id);
-    pool.failed(id, &key, &EgressFault::ProxyLogin.into());
+    let pool = pool("");
+    pool.failed(id, &key, Instant::now(), &EgressFault::ProxyLogin.into());
     assert_eq!(
         pool.outage().unwrap().to_string(),
         "no mail server can be reached: the proxy refuses the login"

@@ -7,7 +7,7 @@ use std::{
 };
 
 use mailsonde_engine::ProbeFailure;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::{hosts, presence::Presence};
 use crate::{
@@ -23,10 +23,6 @@ use crate::{
 pub(super) async fn connect(presence: &Presence) -> Option<Session> {
     let pool = presence.pool();
     let (shared, egress) = (&pool.shared, pool.egress());
-    if !shared.egress.may_try(egress) {
-        pool.ledger().fail_all(ProbeFailure::EgressDown);
-        return None;
-    }
     let host = presence.host_name();
     let mut addresses = match hosts::addresses(&host, &*shared.resolver, shared.config.destinations).await {
         Ok(addresses) => addresses,
@@ -39,18 +35,15 @@ pub(super) async fn connect(presence: &Presence) -> Option<Session> {
         addresses.sort_by_key(|address| *address != good);
     }
     let mut failure = ProbeFailure::ConnectionRefused;
+    let began = Instant::now();
     for address in addresses {
-        match open(presence, address).await {
+        match open(presence, address, began).await {
             Ok(session) => {
                 shared.memory.answered_at(&host, address);
                 return Some(session);
             }
-            // Too many sessions: the others go on.
-            Err(Break::Refused(reading)) if reading.code < 500 && presence.share().too_many_sessions() => {
-                return None;
-            }
             Err(Break::Refused(reading)) => {
-                presence.give_up_host(&Rest::Refused(reading));
+                give_up(presence, &Rest::Refused(reading));
                 return None;
             }
             Err(broken) => failure = more_telling(failure, broken.failure()),
@@ -60,12 +53,19 @@ pub(super) async fn connect(presence: &Presence) -> Option<Session> {
         // The host is not to blame.
         pool.ledger().fail_all(ProbeFailure::EgressDown);
     } else {
-        presence.give_up_host(&Rest::Failed(failure));
+        give_up(presence, &Rest::Failed(failure));
     }
     None
 }
 
-async fn open(presence: &Presence, address: IpAddr) -> Result<Session, Break> {
+/// No session came about. Where others are at work with the host, it was one too many, and they go on.
+fn give_up(presence: &Presence, why: &Rest) {
+    if !(presence.has_company() && presence.share().too_many_sessions()) {
+        presence.give_up_host(why);
+    }
+}
+
+async fn open(presence: &Presence, address: IpAddr, began: Instant) -> Result<Session, Break> {
     let pool = presence.pool();
     let shared = &pool.shared;
     let egress = shared.egress.get(pool.egress());
@@ -78,18 +78,23 @@ async fn open(presence: &Presence, address: IpAddr) -> Result<Session, Break> {
         manners: presence.manners(),
     };
     let wanted = shared.config.starttls;
-    let stream = dial(presence, egress, address).await?;
+    let stream = dial(presence, egress, address, began).await?;
     match Session::open(stream, peer.clone(), terms(wanted)).await {
         // What was offered does not work: better in clear than not at all.
         Err(Break::Tls) if wanted == StartTls::IfOffered => {
-            let stream = dial(presence, egress, address).await?;
+            let stream = dial(presence, egress, address, began).await?;
             Session::open(stream, peer, terms(StartTls::Never)).await
         }
         opened => opened,
     }
 }
 
-async fn dial(presence: &Presence, egress: &Egress, address: IpAddr) -> Result<Stream, Break> {
+async fn dial(
+    presence: &Presence,
+    egress: &Egress,
+    address: IpAddr,
+    began: Instant,
+) -> Result<Stream, Break> {
     let pool = presence.pool();
     let (shared, id) = (&pool.shared, pool.egress());
     let dial = egress.dialer.dial(SocketAddr::new(address, shared.config.port));
@@ -99,12 +104,12 @@ async fn dial(presence: &Presence, egress: &Egress, address: IpAddr) -> Result<S
             Ok(stream)
         }
         Ok(Err(error)) => {
-            shared.egress.failed(id, &pool.budget_key, &error);
+            shared.egress.failed(id, &pool.budget_key, began, &error);
             let is_late = error.kind() == io::ErrorKind::TimedOut;
             Err(if is_late { Break::Timeout } else { Break::Unreachable })
         }
         Err(_) => {
-            shared.egress.timed_out(id, &pool.budget_key);
+            shared.egress.timed_out(id, &pool.budget_key, began);
             Err(Break::Timeout)
         }
     }

@@ -1,6 +1,6 @@
 //! Which hosts of an MX set are tried, in which order, and at which addresses (RFC 5321 §5.1).
 
-use std::net::IpAddr;
+use std::{collections::HashSet, net::IpAddr};
 
 use mailsonde_engine::{
     HOST_ADDRESSES_MAX, Lookup, MX_HOSTS_MAX, MailHost, ProbeFailure, RecordData, RecordKind, Resolver,
@@ -15,6 +15,9 @@ pub(super) fn in_order(mx: &[MailHost], random: &Random) -> Vec<MailHost> {
     random.shuffle(&mut hosts);
     // A stable sort keeps the random order among equals.
     hosts.sort_by_key(|host| host.preference);
+    // A host that is named twice has one voice.
+    let mut seen = HashSet::new();
+    hosts.retain(|host| seen.insert(host.name.clone()));
     hosts.truncate(MX_HOSTS_MAX);
     hosts
 }
@@ -91,8 +94,9 @@ mod tests {
             firsts.insert(order[0].name.clone());
         }
         assert_eq!(firsts.len(), 2);
-        let many: Vec<_> = (0..500).map(|n| host(n, "x")).collect();
+        let many: Vec<_> = (0..500).map(|n| host(n, &format!("x{n}"))).collect();
         assert_eq!(in_order(&many, &random).len(), MX_HOSTS_MAX);
+        assert_eq!(in_order(&[host(10, "x"), host(20, "x")], &random).len(), 1, "one host has one voice");
     }
 
     async fn found(net: Net, name: &str, destinations: Destinations) -> Result<Vec<String>, ProbeFailure> {

@@ -117,8 +117,6 @@ enum Item {
     Target(TargetId),
     /// Somebody at this domain who does not exist.
     Random(Box<str>),
-    /// The domain's postmaster, who must exist (RFC 5321 §4.5.1).
-    Witness(Box<str>),
 }
 
 impl Ledger {
@@ -220,13 +218,19 @@ impl Ledger {
         for id in mem::take(&mut self.hosts[host].again) {
             self.conclude(id, false);
         }
-        for name in mem::take(&mut self.hosts[host].randoms) {
-            self.hosts[host].domain(&name).is_asked = false;
-        }
+        self.forget_randoms(host);
         for name in self.hosts[host].waiting_domains() {
             self.give_up_random(host, &name, why);
         }
         self.hosts[host].fruitless = 0;
+    }
+
+    /// Nobody waits any more for what they would tell.
+    fn forget_randoms(&mut self, host: usize) {
+        for name in mem::take(&mut self.hosts[host].randoms) {
+            let domain = self.hosts[host].domain(&name);
+            (domain.is_asked, domain.is_greylisting) = (false, false);
+        }
     }
 
     /// One domain is not asked about at this host any more, for a while.
@@ -260,6 +264,9 @@ impl Ledger {
 
     /// Nobody can be asked about anything: our side is at fault.
     pub(super) fn fail_all(&mut self, failure: ProbeFailure) {
+        for position in 0..self.hosts.len() {
+            self.forget_randoms(position);
+        }
         let ids: Vec<TargetId> = self.targets.keys().copied().collect();
         for id in ids {
             if let Some(target) = self.targets.get_mut(&id) {
@@ -277,6 +284,11 @@ impl Ledger {
     /// Whether a recipient waits for a session.
     pub(super) fn is_waiting(&self) -> bool {
         self.hosts.iter().any(|host| host.queue.len() + host.again.len() + host.randoms.len() > 0)
+    }
+
+    /// Whether any session is open, or about to be.
+    pub(super) fn has_sessions(&self) -> bool {
+        !self.sessions.is_empty()
     }
 
     /// Registers a session with a host.

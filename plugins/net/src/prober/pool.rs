@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use mailsonde_engine::{Address, Answered, EgressId, MxSet, Operator, Stop};
+use mailsonde_engine::{Address, Answered, EgressId, MxSet, Operator, ProbeFailure, Stop};
 use tokio::{
     sync::{Notify, mpsc, oneshot},
     time::{Instant, sleep_until},
@@ -14,7 +14,7 @@ use tokio::{
 
 use super::{
     Shared, connect, hosts,
-    ledger::{AskId, Ledger},
+    ledger::{AskId, Ledger, SLOW},
     presence::Presence,
     visit::Visit,
 };
@@ -142,10 +142,19 @@ impl Pool {
         loop {
             let wanted = self.ledger().wants_session(self.share.sessions_max());
             let Some(host) = wanted else { break };
+            if !self.shared.egress.may_try(self.egress()) {
+                let mut ledger = self.ledger();
+                if ledger.has_sessions() {
+                    // They may still get through.
+                    return Some(Instant::now() + SLOW);
+                }
+                ledger.fail_all(ProbeFailure::EgressDown);
+                break;
+            }
             let presence = Presence::new(self.clone(), host);
             tokio::spawn(serve(presence));
         }
-        self.ledger().slow_at().filter(|at| *at > Instant::now())
+        self.ledger().slow_at()
     }
 }
 
@@ -158,6 +167,10 @@ async fn serve(presence: Presence) {
         () = presence.is_abandoned() => None,
     };
     let Some(grant) = grant else { return };
+    if pool.share.ready().is_err() {
+        // Others have used up what the host bears for now; the pool's task knows when to come again.
+        return;
+    }
     let session = tokio::select! {
         biased;
         // Others may have served everybody meanwhile.

@@ -58,8 +58,6 @@ impl Presence {
     pub(super) fn outlook(&self) -> Option<Outlook> {
         let mut ledger = self.pool.ledger();
         ledger.end_window(self.id);
-        // What was heard may send somebody to another host.
-        self.pool.look_again();
         ledger.outlook(self.id)
     }
 
@@ -88,8 +86,18 @@ impl Presence {
     }
 
     /// `true` when that happens at this recipient for the first time.
-    pub(super) fn broke(&self, why: ProbeFailure) -> bool {
-        self.pool.ledger().broke(self.id, why)
+    pub(super) fn broke(&self, last_word: Option<Box<Reading>>, why: ProbeFailure) -> bool {
+        self.pool.ledger().broke(self.id, last_word, why)
+    }
+
+    /// What was heard may concern other sessions: somebody goes to another host, or is answered already.
+    pub(super) fn tell_others(&self) {
+        self.pool.changed();
+    }
+
+    /// Whether another session with the same host is at work.
+    pub(super) fn has_company(&self) -> bool {
+        self.pool.ledger().is_served(self.host, self.id)
     }
 
     pub(super) fn give_up_host(&self, why: &Rest) {

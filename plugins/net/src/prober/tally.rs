@@ -23,7 +23,7 @@ const GROWTH: usize = 2;
 #[derive(Debug, Default, Clone, Copy)]
 pub(super) struct Tally {
     targets: usize,
-    /// Random recipients and witnesses.
+    /// Random recipients.
     extras: usize,
     answered: usize,
     rejects: usize,
@@ -91,7 +91,7 @@ impl Tally {
         let is_dribble = pipelines && self.asked() > 0 && window < FIRST_WINDOW.min(outlook.targets);
         let targets_left = bounds.targets_max.saturating_sub(self.targets).min(answers_left - due);
         let targets = if is_dribble { 0 } else { window.min(targets_left) };
-        (targets > 0 || due > 0).then_some(Room { targets, randoms, pipelines })
+        (targets > 0 || due > 0).then_some(Room { targets, randoms, answers: answers_left, pipelines })
     }
 }
 

@@ -34,6 +34,16 @@ pub(super) struct Visit<'a> {
     wants_tls: bool,
 }
 
+/// The room that there is leave for. Where that is not all of it, one place is kept for a random recipient: without it,
+/// those who are accepted prove nothing.
+fn within(room: Room, randoms_due: usize, wanted: usize, granted: usize) -> Room {
+    let randoms = room.randoms.min(granted);
+    let due = randoms_due.min(randoms);
+    let kept = usize::from(granted < wanted && due == 0 && granted > 1);
+    let answers = room.answers.min(granted);
+    Room { targets: room.targets.min(granted - due - kept), randoms, answers, ..room }
+}
+
 /// Whether the session goes on after a write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Next {
@@ -66,13 +76,15 @@ impl<'a> Visit<'a> {
             };
             let Some(room) = self.tally.room(self.bounds, outlook, self.session.pipelines()) else { return };
             let wanted = room.targets.min(outlook.targets) + outlook.randoms.min(room.randoms);
-            let room = match self.presence.share().recipients(wanted) {
-                Ok(granted) => Room { targets: room.targets.min(granted), ..room },
+            let granted = match self.presence.share().recipients(wanted) {
+                Ok(granted) => granted,
                 Err(at) if self.waits_until(at).await => continue,
                 Err(_) => return,
             };
+            let room = within(room, outlook.randoms, wanted, granted);
             let taken = self.presence.take(room);
-            if taken.addresses.is_empty() || self.ask(&taken).await == Next::End {
+            self.presence.share().correct(granted, taken.addresses.len());
+            if !taken.addresses.is_empty() && self.ask(&taken).await == Next::End {
                 return;
             }
         }
@@ -170,6 +182,7 @@ impl<'a> Visit<'a> {
             }
         }
         self.presence.share().heard(self.asked_at, answered, refused);
+        self.presence.tell_others();
         next
     }
 
@@ -179,8 +192,7 @@ impl<'a> Visit<'a> {
         }
         let presence = self.presence;
         if reading.code == 421 {
-            let blamed = Postponed::Blamed(ProbeFailure::Disconnected);
-            if presence.postpone(reading, blamed) {
+            if presence.broke(Some(reading), ProbeFailure::Disconnected) {
                 self.learn_from_end(limit);
             }
             return Next::End;
@@ -194,7 +206,7 @@ impl<'a> Visit<'a> {
                 presence.postpone(reading, Postponed::ByLimit);
                 return Next::End;
             }
-            Some(Limit::Domains) if before > 0 => {
+            Some(Limit::Domains) if before > 0 && !self.bounds.manners.one_domain => {
                 presence.learn(|manners| manners.one_domain = true);
                 self.session.take_one_domain();
                 presence.postpone(reading, Postponed::ByLimit);
@@ -263,7 +275,7 @@ impl<'a> Visit<'a> {
                     // One by one, it costs only whom it is about.
                     presence.learn(|manners| manners.lockstep = true);
                 }
-                let is_first = presence.broke(broken.failure());
+                let is_first = presence.broke(None, broken.failure());
                 if is_first && matches!(broken, Break::Disconnected) {
                     self.learn_from_end(None);
                 }

@@ -27,16 +27,14 @@ pub(super) struct Domain {
     pub(super) is_greylisting: bool,
     /// The random recipient, until it has told.
     pub(super) random: Option<Address>,
-    /// Somebody was accepted.
-    pub(super) has_accepted: bool,
+    /// The session in which somebody was accepted last.
+    pub(super) accepted_in: Option<SessionId>,
     /// Recipients accepted since it was learned whether everybody is.
     pub(super) accepted: usize,
     /// Recipients that do not exist, as the host said since then.
     pub(super) unknown: usize,
     /// Replies in a row that say nothing of any mailbox.
     pub(super) mute: usize,
-    /// Whether the postmaster is accepted.
-    pub(super) witness: Option<bool>,
     /// Why the random recipient has no answer yet.
     pub(super) delayed: Option<Reason>,
     known: Option<Known>,
@@ -75,16 +73,6 @@ impl Domain {
         self.delayed = reason.or(self.delayed);
         self.unanswered += 1;
         self.unanswered < RANDOMS_MAX
-    }
-
-    /// Nobody was accepted here, so that the host may refuse everybody for our sake.
-    pub(super) fn needs_witness(&self) -> bool {
-        !self.has_accepted && self.witness.is_none()
-    }
-
-    /// Somebody was accepted here: a refusal is not for our sake.
-    pub(super) fn is_witnessed(&self) -> bool {
-        self.has_accepted || self.witness == Some(true)
     }
 
     /// Whether what was heard makes a remembered fact doubtful.

@@ -41,9 +41,6 @@ impl Ledger {
                 self.hear_target(host, session, id, reading);
             }
             Item::Random(domain) => self.hear_random(host, session, &domain, &reading),
-            Item::Witness(domain) => {
-                self.hosts[host].domain(&domain).witness = Some(reading.class == ReplyClass::Accepted);
-            }
         }
     }
 
@@ -68,7 +65,6 @@ impl Ledger {
                 let reason = reading.and_then(|reading| reading.class.unknown_reason());
                 self.random_again(host, session, domain, reason);
             }
-            Item::Witness(name) => self.hosts[host].domain(&name).witness = Some(false),
         }
         true
     }
@@ -85,7 +81,7 @@ impl Ledger {
         if let Some(reading) = reading {
             target.keep(reading);
         }
-        if why == Postponed::Blamed(ProbeFailure::Timeout) {
+        if matches!(why, Postponed::Blamed(ProbeFailure::Timeout)) {
             // It has had its time; others may fare better.
             target.setbacks = SETBACKS_MAX;
         }
@@ -107,10 +103,15 @@ impl Ledger {
         is_first
     }
 
-    /// The session broke off. The first of those in flight may have been the cause; the others come first next time.
-    /// `true` when it happens to that one for the first time.
-    pub(in crate::prober) fn broke(&mut self, session: SessionId, why: ProbeFailure) -> bool {
-        let is_first = self.postpone(session, None, Postponed::Blamed(why));
+    /// The session broke off, perhaps with a last word. The first of those in flight may have been the cause; the others
+    /// come first next time. `true` when it happens to that one for the first time.
+    pub(in crate::prober) fn broke(
+        &mut self,
+        session: SessionId,
+        reading: Option<Box<Reading>>,
+        why: ProbeFailure,
+    ) -> bool {
+        let is_first = self.postpone(session, reading, Postponed::Blamed(why));
         let Some(visitor) = self.sessions.get(&session) else { return is_first };
         let (host, is_fruitless) = (visitor.host, visitor.heard == 0);
         if is_fruitless {
@@ -140,6 +141,7 @@ impl Ledger {
         for id in mem::take(&mut visitor.postponed).into_iter().rev() {
             self.put_back(host, Item::Target(id));
         }
+        self.drop_vain_looks(host, session);
         for name in self.hosts[host].waiting_domains() {
             if self.hosts[host].domain(&name).is_asked {
                 continue;
@@ -149,6 +151,25 @@ impl Ledger {
             } else {
                 self.hosts[host].domain(&name).is_asked = true;
                 self.hosts[host].randoms.push_back(name);
+            }
+        }
+    }
+
+    /// A second look can confirm a refusal only where the first session saw somebody accepted. Where that is out of the
+    /// question, nobody needs to wait for one.
+    fn drop_vain_looks(&mut self, host: usize, session: SessionId) {
+        if !self.hosts[host].queue.is_empty() {
+            return;
+        }
+        for id in mem::take(&mut self.hosts[host].again) {
+            let Some(target) = self.targets.get(&id) else { continue };
+            let is_of_session =
+                matches!(target.state, State::Refused { session: first, .. } if first == session);
+            let accepted_in = self.hosts[host].domain(target.address.domain()).accepted_in;
+            if is_of_session && accepted_in != Some(session) {
+                self.conclude(id, false);
+            } else {
+                self.hosts[host].again.push_back(id);
             }
         }
     }
@@ -180,11 +201,19 @@ impl Ledger {
                 Some(State::Refused { host: first, .. }) if *first == host => {
                     self.hosts[host].again.push_back(id);
                 }
-                Some(_) => self.hosts[host].queue.push_front(id),
+                Some(_) => self.queue_again(host, id),
                 None => {}
             },
             Item::Random(domain) => self.hosts[host].randoms.push_front(domain),
-            Item::Witness(_) => {}
+        }
+    }
+
+    /// First in its host's queue, unless the host has been given up meanwhile.
+    fn queue_again(&mut self, host: usize, id: TargetId) {
+        let Some(target) = self.targets.get(&id) else { return };
+        match self.memory.resting(self.egress, &self.hosts[host].name, target.address.domain()) {
+            Some(why) => self.move_on(id, host, &why),
+            None => self.hosts[host].queue.push_front(id),
         }
     }
 
@@ -200,9 +229,10 @@ impl Ledger {
         }
         let domain = self.hosts[host].domain(&name);
         domain.mute += 1;
-        if domain.mute != MUTE_MAX {
+        if domain.mute < MUTE_MAX {
             return;
         }
+        domain.mute = 0;
         let why = Rest::Refused(Box::new(reading.clone()));
         self.hosts[host].muted += 1;
         if self.hosts[host].muted >= MUTE_DOMAINS_MAX {
@@ -216,7 +246,7 @@ impl Ledger {
         let Some(target) = self.targets.get_mut(&id) else { return };
         target.try_host(host);
         if matches!(target.state, State::Refused { .. }) {
-            return self.confirm(host, id, reading);
+            return self.confirm(host, session, id, reading);
         }
         match reading.class {
             ReplyClass::Accepted => self.accept(host, session, id, reading),
@@ -251,7 +281,7 @@ impl Ledger {
         let accepts_all = self.hosts[host].accepts_all;
         let domain = self.hosts[host].domain(target.address.domain());
         domain.accepted += 1;
-        domain.has_accepted = true;
+        domain.accepted_in = Some(session);
         if accepts_all {
             let catch_all = verdict(true, CatchAllSource::Operator);
             return self.reply(id, reading, Some(catch_all));
@@ -275,15 +305,18 @@ impl Ledger {
         }
     }
 
-    /// A second reply about a recipient that was refused without a word. From the same host it counts only where
-    /// somebody else is accepted: a host that refuses us says it twice.
-    fn confirm(&mut self, host: usize, id: TargetId, second: Box<Reading>) {
+    /// A second reply about a recipient that was refused without a word. From the same host it counts only where one
+    /// of the two sessions saw somebody else accepted: a host that refuses us says it twice.
+    fn confirm(&mut self, host: usize, session: SessionId, id: TargetId, second: Box<Reading>) {
         let Some(target) = self.targets.get_mut(&id) else { return };
-        let is_same = matches!(target.state, State::Refused { host: first, .. } if first == host);
-        let is_agreed = !is_same || self.hosts[host].domain(target.address.domain()).is_witnessed();
-        let State::Refused { reading: first, .. } = mem::replace(&mut target.state, State::Open(None)) else {
+        let State::Refused { reading: first, host: first_host, session: first_session } =
+            mem::replace(&mut target.state, State::Open(None))
+        else {
             return;
         };
+        let accepted_in = self.hosts[host].domain(target.address.domain()).accepted_in;
+        let is_agreed =
+            first_host != host || accepted_in.is_some_and(|seen| seen == first_session || seen == session);
         match second.class {
             ReplyClass::Accepted => self.answer(id, &Answer::Failed(ProbeFailure::Inconsistent)),
             ReplyClass::NoSuchMailbox | ReplyClass::Disabled => {

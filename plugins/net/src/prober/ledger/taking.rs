@@ -27,6 +27,8 @@ pub(in crate::prober) struct Room {
     pub(in crate::prober) targets: usize,
     /// Of random recipients, which do not count as targets but will be refused.
     pub(in crate::prober) randoms: usize,
+    /// Of both together.
+    pub(in crate::prober) answers: usize,
     /// Many may leave in one write.
     pub(in crate::prober) pipelines: bool,
 }
@@ -35,7 +37,7 @@ pub(in crate::prober) struct Room {
 #[derive(Debug, Default)]
 pub(in crate::prober) struct Taken {
     pub(in crate::prober) addresses: Vec<Address>,
-    /// How many of them are random ones, or witnesses.
+    /// How many of them are random ones.
     pub(in crate::prober) extras: usize,
 }
 
@@ -64,7 +66,7 @@ impl Ledger {
             let randoms = items.len();
             let targets = self.take_targets(host, room.targets);
             items.extend(targets.iter().map(|id| Item::Target(*id)));
-            if randoms < room.randoms {
+            if randoms < room.randoms && items.len() < room.answers {
                 items.extend(self.eager_random(host, session, &targets));
             }
         } else if items.is_empty() {
@@ -118,10 +120,18 @@ impl Ledger {
 
     /// When somebody will have waited so long that a session more may be wanted.
     pub(in crate::prober) fn slow_at(&self) -> Option<Instant> {
-        let first =
-            self.hosts.iter().filter_map(|host| self.queued(host).next()).map(|first| first.since).min()?;
-        let newest = self.sessions.values().map(|visitor| visitor.arrived).max();
-        Some(newest.map_or(first, |newest| newest.max(first)) + SLOW)
+        let now = Instant::now();
+        let at = |(position, host): (usize, &Host)| {
+            let newest = self.sessions.values().filter(|visitor| visitor.host == position).map(|v| v.arrived);
+            let first = self.queued(host).next()?.since;
+            Some(newest.max().map_or(first, |newest| newest.max(first)) + SLOW)
+        };
+        self.hosts.iter().enumerate().filter_map(at).filter(|at| *at > now).min()
+    }
+
+    /// Whether another session is at work with the host.
+    pub(in crate::prober) fn is_served(&self, host: usize, but: SessionId) -> bool {
+        self.sessions.iter().any(|(id, visitor)| *id != but && visitor.host == host && visitor.heard > 0)
     }
 
     /// Nobody is served by the session, now or soon.
@@ -130,7 +140,6 @@ impl Ledger {
         let serves = |item: &Item| match item {
             Item::Target(id) => self.targets.contains_key(id),
             Item::Random(name) => self.is_random_wanted(&self.hosts[visitor.host], name),
-            Item::Witness(_) => false,
         };
         !visitor.in_flight.iter().any(serves) && self.outlook(session).is_none()
     }
@@ -216,23 +225,16 @@ impl Ledger {
         })
     }
 
-    /// Recipients whose refusal wants a second look, each behind its witness where one is needed.
+    /// Recipients whose refusal wants a second look.
     fn second_looks(&mut self, host: usize, session: SessionId, max: usize) -> Vec<Item> {
         let again = std::mem::take(&mut self.hosts[host].again);
         let mut items = Vec::new();
-        for id in again {
-            let Some(target) = self.targets.get(&id) else { continue };
-            if items.len() >= max || !self.may_look_again(id, session) {
+        for id in again.into_iter().filter(|id| self.targets.contains_key(id)) {
+            if items.len() < max && self.may_look_again(id, session) {
+                items.push(Item::Target(id));
+            } else {
                 self.hosts[host].again.push_back(id);
-                continue;
             }
-            let name: Box<str> = target.address.domain().into();
-            let witness = Item::Witness(name);
-            let Item::Witness(name) = &witness else { continue };
-            if self.hosts[host].domain(name).needs_witness() && !items.contains(&witness) {
-                items.push(witness);
-            }
-            items.push(Item::Target(id));
         }
         items
     }
@@ -299,7 +301,6 @@ impl Ledger {
             let address = match &item {
                 Item::Target(id) => self.targets.get(id).map(|target| target.address.clone()),
                 Item::Random(domain) => Some(self.random_at(host, domain, random)),
-                Item::Witness(domain) => Some(Address::new("postmaster", domain)),
             };
             taken.extras += usize::from(!matches!(item, Item::Target(_)));
             if let Some(address) = address {
