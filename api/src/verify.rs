@@ -1,7 +1,13 @@
 //! Many inputs through one pipeline: batches in, verdicts out, in the order of submission. With patience, whoever a
 //! server asked to come back later is asked again.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{
+    io,
+    pin::Pin,
+    sync::Arc,
+    task::{self, Poll},
+    time::Duration,
+};
 
 use futures_util::{
     StreamExt,
@@ -149,7 +155,7 @@ impl Verifier {
                 batch = batches.recv(), if is_open && in_flight.len() < in_flight_max => match batch {
                     Some(batch) => {
                         let verifier = self.clone();
-                        in_flight.push(tokio::spawn(async move { verifier.verify(batch).await }));
+                        in_flight.push(Running(tokio::spawn(async move { verifier.verify(batch).await })));
                     }
                     None => is_open = false,
                 },
@@ -178,10 +184,27 @@ fn add_reports(reports: &mut Vec<SlotReport>, more: Vec<SlotReport>) {
     }
 }
 
+/// A batch at work. Dropping it ends the work.
+struct Running(JoinHandle<Verified>);
+
+impl Future for Running {
+    type Output = Result<Verified, JoinError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.0).poll(cx)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
 /// Running batches, in one order or the other.
 enum InFlight {
-    Submitted(FuturesOrdered<JoinHandle<Verified>>),
-    Completed(FuturesUnordered<JoinHandle<Verified>>),
+    Submitted(FuturesOrdered<Running>),
+    Completed(FuturesUnordered<Running>),
 }
 
 impl InFlight {
@@ -199,7 +222,7 @@ impl InFlight {
         }
     }
 
-    fn push(&mut self, batch: JoinHandle<Verified>) {
+    fn push(&mut self, batch: Running) {
         match self {
             Self::Submitted(batches) => batches.push_back(batch),
             Self::Completed(batches) => batches.push(batch),

@@ -1,8 +1,15 @@
 //! The prober: asks mail hosts about recipients until everybody has an answer.
 //!
-//! One per process. Recipients of all asks that go to the same mail hosts share a [`pool`]: its [`ledger`] knows who
-//! waits and what was heard, and its sessions serve whoever asked. A session takes recipients along write by write
-//! ([`visit`]), as many as the host bears ([`tally`]).
+//! One per process. Recipients of all asks that go to the same mail hosts share a pool:
+//!
+//! | | |
+//! |---|---|
+//! | [`pool`] | its task opens sessions as they are wanted |
+//! | [`ledger`] | what is known: who waits, who asked, what was heard; no waiting, no wires |
+//! | [`presence`] | a session's place in its pool's ledger, cleared however the session ends |
+//! | [`connect`] | how a session comes about, at which address, and what it means when none does |
+//! | [`visit`] | what a session does: takes recipients along write by write, and hears what the host says |
+//! | [`tally`] | how many recipients its next write may hold |
 
 mod config;
 mod connect;
@@ -151,9 +158,10 @@ async fn watch_over(enrolled: Enrolled, asker: mpsc::UnboundedSender<Answered>, 
     tokio::select! {
         biased;
         _ = done => return,
-        () = asker.closed() => pool.ledger().cancel(ask),
-        () = sleep_until(deadline) => pool.ledger().expire(ask),
+        () = asker.closed() => {}
+        () = sleep_until(deadline) => {}
     }
+    pool.ledger().expire(ask);
     pool.changed();
 }
 

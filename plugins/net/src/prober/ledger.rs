@@ -3,6 +3,18 @@
 //! No waiting and no wires here. Recipients of all asks are pooled: an address that two ask about is asked once. Every
 //! recipient of every ask is answered exactly once: when an answer is final, or when the ask ends, with the best of
 //! what was heard.
+//!
+//! The way of a recipient:
+//!
+//! ```text
+//!              route                  take                    hear
+//!   add ─▶ (next host) ─▶ queue ───────────────▶ in flight ──────────▶ answer: told of a mailbox
+//!               ▲           ▲                      │  │  │
+//!               │           └── postponed ◀────────┘  │  ├─▶ Accepted ── waits for a random recipient ─▶ answer
+//!               │               (limit, break)        │  └─▶ Refused by three digits ── next host, or `again` ─▶ answer
+//!               └──── no word on the mailbox ◀────────┘
+//!          exhausted: no host is left ─▶ conclude: the best of what was heard
+//! ```
 
 mod answers;
 mod domain;
@@ -11,7 +23,7 @@ mod taking;
 mod target;
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{BTreeSet, HashMap, VecDeque},
     mem,
     sync::Arc,
     time::Duration,
@@ -74,6 +86,8 @@ struct Host {
     /// Domains whose accepted recipients wait for a random one.
     randoms: VecDeque<Box<str>>,
     domains: HashMap<Box<str>, Domain>,
+    /// Those whose accepted recipients wait to be told whether everybody is.
+    waiting: BTreeSet<Box<str>>,
     /// Sessions in a row that ended before their time with nothing answered.
     fruitless: usize,
     /// Domains that were refused an answer altogether, with nothing told in between.
@@ -219,7 +233,7 @@ impl Ledger {
             self.conclude(id, false);
         }
         self.forget_randoms(host);
-        for name in self.hosts[host].waiting_domains() {
+        for name in self.hosts[host].waiting.clone() {
             self.give_up_random(host, &name, why);
         }
         self.hosts[host].fruitless = 0;
@@ -342,6 +356,7 @@ impl Host {
             again: VecDeque::new(),
             randoms: VecDeque::new(),
             domains: HashMap::new(),
+            waiting: BTreeSet::new(),
             fruitless: 0,
             muted: 0,
             heard: 0,
@@ -354,12 +369,6 @@ impl Host {
             self.domains.retain(|_, domain| domain.is_asked || !domain.waiting.is_empty());
         }
         self.domains.entry(name.into()).or_default()
-    }
-
-    /// Domains with accepted recipients that wait to be told whether everybody is.
-    fn waiting_domains(&self) -> Vec<Box<str>> {
-        let waiting = self.domains.iter().filter(|(_, domain)| !domain.waiting.is_empty());
-        waiting.map(|(name, _)| name.clone()).collect()
     }
 }
 

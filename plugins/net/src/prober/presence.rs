@@ -54,8 +54,8 @@ impl Presence {
         self.pool.shared.config.keep_warm
     }
 
-    /// What there is to do; `None` when nobody waits.
-    pub(super) fn outlook(&self) -> Option<Outlook> {
+    /// Closes the last window, and looks what there is to do; `None` when nobody waits.
+    pub(super) fn look(&self) -> Option<Outlook> {
         let mut ledger = self.pool.ledger();
         ledger.end_window(self.id);
         ledger.outlook(self.id)
@@ -109,7 +109,7 @@ impl Presence {
 
     /// Ends when somebody waits.
     pub(super) async fn has_work(&self) {
-        while self.outlook().is_none() {
+        while self.look().is_none() {
             self.wake.notified().await;
         }
     }

@@ -5,6 +5,7 @@ mod hosts;
 mod laws;
 mod pooling;
 mod sessions;
+mod setbacks;
 
 use std::{sync::Arc, time::Duration};
 

@@ -68,7 +68,7 @@ impl<'a> Visit<'a> {
     /// Asks as long as the session lasts.
     pub(super) async fn run(mut self, grant: &Grant) {
         loop {
-            let Some(outlook) = self.presence.outlook() else {
+            let Some(outlook) = self.presence.look() else {
                 if self.is_wanted_soon(grant).await {
                     continue;
                 }

@@ -10,7 +10,8 @@ use super::{
 };
 
 impl Ledger {
-    /// The ask has reached its deadline: everybody who is still open is answered with the best of what was heard.
+    /// The ask has reached its deadline, or whoever asked has gone: everybody who is still open is answered with the best
+    /// of what was heard, and asked about no more unless others want to know.
     pub(in crate::prober) fn expire(&mut self, ask: AskId) {
         let ids = self.asks.get_mut(&ask).map(|asker| mem::take(&mut asker.targets)).unwrap_or_default();
         for id in ids {
@@ -21,12 +22,6 @@ impl Ledger {
             }
         }
         self.wake_sessions();
-    }
-
-    /// Whoever asked has gone: who is not written is asked about no more.
-    pub(in crate::prober) fn cancel(&mut self, ask: AskId) {
-        // Answers to a receiver that has gone go nowhere.
-        self.expire(ask);
     }
 
     /// The last word on a recipient for which no host is left. `late`: the deadline has passed.

@@ -27,8 +27,8 @@ pub(super) struct Domain {
     pub(super) is_greylisting: bool,
     /// The random recipient, until it has told.
     pub(super) random: Option<Address>,
-    /// The session in which somebody was accepted last.
-    pub(super) accepted_in: Option<SessionId>,
+    /// When somebody was accepted last, by the ledger's numbers.
+    pub(super) accepted_at: u64,
     /// Recipients accepted since it was learned whether everybody is.
     pub(super) accepted: usize,
     /// Recipients that do not exist, as the host said since then.

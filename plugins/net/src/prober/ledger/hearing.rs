@@ -141,8 +141,8 @@ impl Ledger {
         for id in mem::take(&mut visitor.postponed).into_iter().rev() {
             self.put_back(host, Item::Target(id));
         }
-        self.drop_vain_looks(host, session);
-        for name in self.hosts[host].waiting_domains() {
+        self.drop_vain_looks(host);
+        for name in self.hosts[host].waiting.clone() {
             if self.hosts[host].domain(&name).is_asked {
                 continue;
             }
@@ -155,18 +155,16 @@ impl Ledger {
         }
     }
 
-    /// A second look can confirm a refusal only where the first session saw somebody accepted. Where that is out of the
-    /// question, nobody needs to wait for one.
-    fn drop_vain_looks(&mut self, host: usize, session: SessionId) {
+    /// A second look can confirm a refusal only where somebody was accepted after it. When nobody is left to be, there
+    /// is nothing to wait for.
+    fn drop_vain_looks(&mut self, host: usize) {
         if !self.hosts[host].queue.is_empty() {
             return;
         }
         for id in mem::take(&mut self.hosts[host].again) {
             let Some(target) = self.targets.get(&id) else { continue };
-            let is_of_session =
-                matches!(target.state, State::Refused { session: first, .. } if first == session);
-            let accepted_in = self.hosts[host].domain(target.address.domain()).accepted_in;
-            if is_of_session && accepted_in != Some(session) {
+            let accepted_at = self.hosts[host].domain(target.address.domain()).accepted_at;
+            if matches!(target.state, State::Refused { at, .. } if accepted_at <= at) {
                 self.conclude(id, false);
             } else {
                 self.hosts[host].again.push_back(id);
@@ -246,7 +244,7 @@ impl Ledger {
         let Some(target) = self.targets.get_mut(&id) else { return };
         target.try_host(host);
         if matches!(target.state, State::Refused { .. }) {
-            return self.confirm(host, session, id, reading);
+            return self.confirm(host, id, reading);
         }
         match reading.class {
             ReplyClass::Accepted => self.accept(host, session, id, reading),
@@ -277,16 +275,18 @@ impl Ledger {
     }
 
     fn accept(&mut self, host: usize, session: SessionId, id: TargetId, reading: Box<Reading>) {
+        let at = self.new_id();
         let Some(target) = self.targets.get_mut(&id) else { return };
         let accepts_all = self.hosts[host].accepts_all;
         let domain = self.hosts[host].domain(target.address.domain());
         domain.accepted += 1;
-        domain.accepted_in = Some(session);
+        domain.accepted_at = at;
         if accepts_all {
             let catch_all = verdict(true, CatchAllSource::Operator);
             return self.reply(id, reading, Some(catch_all));
         }
         domain.waiting.push(id);
+        self.hosts[host].waiting.insert(target.address.domain().into());
         target.state = State::Accepted { reading, host, session };
         for (ask, _) in &target.askers {
             self.asks.get_mut(ask).into_iter().for_each(|asker| asker.held += 1);
@@ -294,29 +294,29 @@ impl Ledger {
     }
 
     fn refuse(&mut self, host: usize, session: SessionId, id: TargetId, reading: Box<Reading>) {
+        let at = self.new_id();
         let Some(target) = self.targets.get_mut(&id) else { return };
         let domain = self.hosts[host].domain(target.address.domain());
         domain.unknown += usize::from(reading.class == ReplyClass::NoSuchMailbox);
         if reading.strength == Strength::Bare {
-            target.state = State::Refused { reading, host, session };
+            target.state = State::Refused { reading, host, session, at };
             self.route(id);
         } else {
             self.reply(id, reading, None);
         }
     }
 
-    /// A second reply about a recipient that was refused without a word. From the same host it counts only where one
-    /// of the two sessions saw somebody else accepted: a host that refuses us says it twice.
-    fn confirm(&mut self, host: usize, session: SessionId, id: TargetId, second: Box<Reading>) {
+    /// A second reply about a recipient that was refused without a word. From the same host it counts only where it has
+    /// accepted somebody else since: a host that refuses us, by then, says it twice.
+    fn confirm(&mut self, host: usize, id: TargetId, second: Box<Reading>) {
         let Some(target) = self.targets.get_mut(&id) else { return };
-        let State::Refused { reading: first, host: first_host, session: first_session } =
+        let State::Refused { reading: first, host: first_host, at, .. } =
             mem::replace(&mut target.state, State::Open(None))
         else {
             return;
         };
-        let accepted_in = self.hosts[host].domain(target.address.domain()).accepted_in;
-        let is_agreed =
-            first_host != host || accepted_in.is_some_and(|seen| seen == first_session || seen == session);
+        let accepted_at = self.hosts[host].domain(target.address.domain()).accepted_at;
+        let is_agreed = first_host != host || accepted_at > at;
         match second.class {
             ReplyClass::Accepted => self.answer(id, &Answer::Failed(ProbeFailure::Inconsistent)),
             ReplyClass::NoSuchMailbox | ReplyClass::Disabled => {
@@ -377,6 +377,7 @@ impl Ledger {
 
     /// The domain's accepted recipients have waited for this. Those of the session that learned it heard it there.
     fn settle(&mut self, host: usize, name: &str, known: CatchAll) {
+        self.hosts[host].waiting.remove(name);
         for id in mem::take(&mut self.hosts[host].domain(name).waiting) {
             let Some(target) = self.targets.get_mut(&id) else { continue };
             let State::Accepted { reading, session: accepted_in, .. } =

@@ -186,7 +186,7 @@ impl Ledger {
                 .targets
                 .get(id)
                 .is_some_and(|target| target.askers.iter().any(|(other, _)| *other == ask)),
-            _ => false,
+            Item::Random(_) => false,
         };
         items.filter(wanted).count()
     }

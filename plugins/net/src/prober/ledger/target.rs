@@ -29,8 +29,8 @@ pub(super) struct Target {
 pub(super) enum State {
     /// No final answer; perhaps a reply that a better one may replace.
     Open(Option<Box<Reading>>),
-    /// Refused by the three digits alone: a second voice is wanted.
-    Refused { reading: Box<Reading>, host: usize, session: SessionId },
+    /// Refused by the three digits alone: a second voice is wanted. `at` is the ledger's number of that moment.
+    Refused { reading: Box<Reading>, host: usize, session: SessionId, at: u64 },
     /// Accepted, but perhaps everything is.
     Accepted { reading: Box<Reading>, host: usize, session: SessionId },
 }
