@@ -4,12 +4,12 @@
 //!
 //! | | |
 //! |---|---|
-//! | [`pool`] | its task opens sessions as they are wanted |
-//! | [`ledger`] | what is known: who waits, who asked, what was heard; no waiting, no wires |
-//! | [`presence`] | a session's place in its pool's ledger, cleared however the session ends |
-//! | [`connect`] | how a session comes about, at which address, and what it means when none does |
-//! | [`visit`] | what a session does: takes recipients along write by write, and hears what the host says |
-//! | [`tally`] | how many recipients its next write may hold |
+//! | `pool` | its task opens sessions as they are wanted |
+//! | `ledger` | what is known: who waits, who asked, what was heard; no waiting, no wires |
+//! | `presence` | a session's place in its pool's ledger, cleared however the session ends |
+//! | `connect` | how a session comes about, at which address, and what it means when none does |
+//! | `visit` | what a session does: takes recipients along write by write, and hears what the host says |
+//! | `tally` | how many recipients its next write may hold |
 
 mod config;
 mod connect;

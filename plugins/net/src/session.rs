@@ -3,28 +3,28 @@
 //! Where the host offers PIPELINING (RFC 2920), many commands leave in one write; where it does not, one follows the
 //! other. STARTTLS (RFC 3207) comes when it is asked for. Whom to ask, and how many at once, is the prober's business.
 
+mod breaks;
 mod command;
 mod extensions;
+mod terms;
 mod wire;
 
-use std::{borrow::Cow, collections::VecDeque, sync::Arc, time::Duration};
+use std::{borrow::Cow, collections::VecDeque, time::Duration};
 
-use mailsonde_engine::{Address, DialogueStage, ProbeFailure, Reading, ReplyClass, Strength};
-use serde::{Deserialize, Serialize};
+use mailsonde_engine::{Address, DialogueStage, Reading, ReplyClass, Strength};
 use tokio::time::timeout;
 
-use self::{
-    command::{Command, Unwritable},
-    extensions::Extensions,
-    wire::Wire,
+pub use self::terms::StartTls;
+pub(crate) use self::{
+    breaks::Break,
+    terms::{Identity, Terms},
 };
+use self::{command::Command, extensions::Extensions, wire::Wire};
 use crate::{
     classify::Peer,
     dialer::Stream,
-    memory::Manners,
     reply::{Malformed, Reply},
     rules::Limit,
-    tls::Tls,
 };
 
 /// How long the farewell may take to leave; its answer is not waited for.
@@ -35,76 +35,6 @@ const TRANSACTIONS_MAX: usize = 9;
 
 /// Operators that take recipients of one domain alone in a transaction, and answer others with 451 4.3.0.
 const ONE_DOMAIN_OPERATORS: &[&str] = &["google", "gmail"];
-
-/// Who we say that we are.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Identity {
-    /// The name in EHLO.
-    pub(crate) hello: Box<str>,
-    /// The sender in MAIL; empty for the null sender.
-    pub(crate) sender: Box<str>,
-}
-
-/// When sessions take up TLS (RFC 3207). A probe carries no message, but it tells who is asked about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum StartTls {
-    /// Where the host will not speak without: the fewest round trips.
-    #[default]
-    IfRequired,
-    /// Where the host offers it; without, where that fails.
-    IfOffered,
-    /// Or not at all: a host without TLS is not asked.
-    Always,
-    /// Not even where the host wants it.
-    Never,
-}
-
-/// What a session keeps to.
-#[derive(Clone)]
-pub(crate) struct Terms {
-    pub(crate) identity: Arc<Identity>,
-    /// Time for one whole reply.
-    pub(crate) reply_timeout: Duration,
-    pub(crate) starttls: StartTls,
-    pub(crate) tls: Arc<Tls>,
-    /// What the host is known to want.
-    pub(crate) manners: Manners,
-}
-
-/// Why a session can go no further.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-pub(crate) enum Break {
-    #[error("not reachable")]
-    Unreachable,
-    #[error("no reply in time")]
-    Timeout,
-    #[error("the connection broke")]
-    Disconnected,
-    #[error("not SMTP: {0}")]
-    Protocol(#[from] Malformed),
-    #[error("no TLS, though it was offered or is wanted")]
-    Tls,
-    #[error(transparent)]
-    Unwritable(#[from] Unwritable),
-    /// The host refused us before it said a word about a recipient.
-    #[error("refused: {0:?}")]
-    Refused(Box<Reading>),
-}
-
-impl Break {
-    /// What it means for recipients that were not asked.
-    pub(crate) fn failure(&self) -> ProbeFailure {
-        match self {
-            Self::Timeout => ProbeFailure::Timeout,
-            Self::Unreachable => ProbeFailure::ConnectionRefused,
-            Self::Disconnected | Self::Refused(_) => ProbeFailure::Disconnected,
-            Self::Protocol(_) => ProbeFailure::ProtocolError,
-            Self::Tls => ProbeFailure::TlsFailed,
-            Self::Unwritable(_) => ProbeFailure::NotProbed,
-        }
-    }
-}
 
 /// What was heard about a recipient.
 #[derive(Debug)]

@@ -19,6 +19,7 @@
 mod answers;
 mod domain;
 mod hearing;
+mod randoms;
 mod taking;
 mod target;
 
@@ -371,6 +372,3 @@ impl Host {
         self.domains.entry(name.into()).or_default()
     }
 }
-
-#[cfg(test)]
-mod tests;

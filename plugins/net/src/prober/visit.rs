@@ -34,14 +34,12 @@ pub(super) struct Visit<'a> {
     wants_tls: bool,
 }
 
-/// The room that there is leave for. Where that is not all of it, one place is kept for a random recipient: without it,
-/// those who are accepted prove nothing.
-fn within(room: Room, randoms_due: usize, wanted: usize, granted: usize) -> Room {
+/// The room that there is leave for. A place is kept for a random recipient: without one, those who are accepted prove
+/// nothing.
+fn within(room: Room, randoms_due: usize, granted: usize) -> Room {
     let randoms = room.randoms.min(granted);
-    let due = randoms_due.min(randoms);
-    let kept = usize::from(granted < wanted && due == 0 && granted > 1);
-    let answers = room.answers.min(granted);
-    Room { targets: room.targets.min(granted - due - kept), randoms, answers, ..room }
+    let kept = if granted > 1 { randoms_due.min(randoms).max(1) } else { randoms_due.min(randoms) };
+    Room { targets: room.targets.min(granted - kept), randoms, answers: room.answers.min(granted), ..room }
 }
 
 /// Whether the session goes on after a write.
@@ -75,13 +73,13 @@ impl<'a> Visit<'a> {
                 return;
             };
             let Some(room) = self.tally.room(self.bounds, outlook, self.session.pipelines()) else { return };
-            let wanted = room.targets.min(outlook.targets) + outlook.randoms.min(room.randoms);
+            let wanted = room.targets.min(outlook.targets) + outlook.randoms.min(room.randoms).max(1);
             let granted = match self.presence.share().recipients(wanted) {
                 Ok(granted) => granted,
                 Err(at) if self.waits_until(at).await => continue,
                 Err(_) => return,
             };
-            let room = within(room, outlook.randoms, wanted, granted);
+            let room = within(room, outlook.randoms, granted);
             let taken = self.presence.take(room);
             self.presence.share().correct(granted, taken.addresses.len());
             if !taken.addresses.is_empty() && self.ask(&taken).await == Next::End {

@@ -87,6 +87,11 @@ pub(super) const RULES: &[Rule] = &[
         text: Text::Says(&["ip address", "dns mx", "bad dns", "ptr", "reject due to policy"]),
         example: "550-Requested action not taken: mailbox unavailable\n550-Reject due to policy restrictions.\n550 For explanation visit https://postmaster.gmx.net/en/case?c=hi",
         ..rcpt(ReplyClass::Policy, Strength::Operator) },
+    // What they have against us they say, in further lines; without any, it is the mailbox.
+    Rule { id: "gmx.no_mailbox", operators: &["gmx", "webde", "mailcom", "ionos"], codes: &[550], source: OBSERVED,
+        text: Text::Only(&["requested", "action", "not", "taken", "mailbox", "unavailable", "rcpt"]),
+        example: "550 Requested action not taken: mailbox unavailable",
+        ..rcpt(ReplyClass::NoSuchMailbox, Strength::Text) },
     Rule { id: "opensmtpd.invalid", codes: &[524], enhanced: &["5.2.4"], source: "OpenSMTPD: smtp_session.c",
         example: "524 5.2.4 Mailing list expansion problem: <jane@example.org>",
         ..rcpt(ReplyClass::NoSuchMailbox, Strength::Code) },

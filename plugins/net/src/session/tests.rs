@@ -1,12 +1,13 @@
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use mailsonde_engine::{Address, ReplyClass};
 use tokio::time::Instant;
 
 use super::*;
 use crate::{
+    memory::Manners,
     script::{Host, Say, Written},
-    tls::Certificates,
+    tls::{Certificates, Tls},
 };
 
 async fn open_as(host: Host, sender: &str) -> (Result<Session, Break>, Written) {

@@ -1,1 +1,0 @@
-//! The ledger by itself: nothing is waited for.
