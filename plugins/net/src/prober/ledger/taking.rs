@@ -159,14 +159,12 @@ impl Ledger {
 
     /// Recipients that will be asked about at the host, as far as one can tell: of candidates, the next ones.
     fn expected(&self, host: &Host) -> usize {
-        let is_candidate = |target: &&Target| {
-            let wants_one = |(ask, _): &(AskId, usize)| {
-                self.asks.get(ask).is_some_and(|asker| asker.stop == Stop::FirstAccepted)
-            };
-            target.askers.iter().all(wants_one)
+        let wants_one = |(ask, _): &(AskId, usize)| {
+            self.asks.get(ask).is_some_and(|asker| asker.stop == Stop::FirstAccepted)
         };
-        let (candidates, sure): (Vec<&Target>, Vec<_>) = self.queued(host).partition(is_candidate);
-        sure.len() + candidates.len().min(CANDIDATES_MAX)
+        let all = self.queued(host).count();
+        let candidates = self.queued(host).filter(|target| target.askers.iter().all(wants_one)).count();
+        all - candidates + candidates.min(CANDIDATES_MAX)
     }
 
     /// Whoever wants it has enough candidates in flight, or waits to hear whether an accepted one is proven.
