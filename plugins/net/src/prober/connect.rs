@@ -49,11 +49,11 @@ pub(super) async fn connect(presence: &Presence) -> Option<Session> {
             Err(broken) => failure = more_telling(failure, broken.failure()),
         }
     }
-    if shared.egress.is_down(egress) {
+    if !shared.egress.is_down(egress) {
+        give_up(presence, &Rest::Failed(failure));
+    } else if !presence.has_company() {
         // The host is not to blame.
         pool.ledger().fail_all(ProbeFailure::EgressDown);
-    } else {
-        give_up(presence, &Rest::Failed(failure));
     }
     None
 }
