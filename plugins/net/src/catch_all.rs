@@ -9,7 +9,6 @@ use std::{
 };
 
 use mailsonde_engine::Address;
-use tokio::time::Instant;
 
 use crate::{random::Random, recent::Recent};
 
@@ -36,20 +35,13 @@ pub fn random_recipient(random: &Random, domain: &str) -> Address {
     Address::new(&local, domain)
 }
 
-/// What is remembered of a domain at a mail host.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Fact {
-    accepts_all: bool,
-    until: Instant,
-}
-
 /// A domain and a mail host. When the domain moves, nothing is known of it any more; and its backup host, which may
 /// accept everybody, is not judged by its first one.
 type Key = (Box<str>, Box<str>);
 
-/// The memory of the process.
+/// The memory of the process: whether every recipient is accepted.
 #[derive(Debug)]
-pub struct CatchAllFacts(Mutex<Recent<Key, Fact>>);
+pub struct CatchAllFacts(Mutex<Recent<Key, bool>>);
 
 impl Default for CatchAllFacts {
     fn default() -> Self {
@@ -62,14 +54,14 @@ impl CatchAllFacts {
     pub fn recall(&self, domain: &str, host: &str) -> Option<bool> {
         let key = (domain.into(), host.into());
         let facts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        facts.get(&key).filter(|fact| Instant::now() < fact.until).map(|fact| fact.accepts_all)
+        facts.get(&key).copied()
     }
 
     /// Remembers how the domain answered.
     pub fn remember(&self, domain: &str, host: &str, accepts_all: bool) {
-        let until = Instant::now() + if accepts_all { YES_TTL } else { NO_TTL };
+        let time = if accepts_all { YES_TTL } else { NO_TTL };
         let mut facts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        facts.insert((domain.into(), host.into()), Fact { accepts_all, until });
+        facts.insert_for(time, (domain.into(), host.into()), accepts_all);
     }
 
     /// Forgets the domain: its answers contradict what is remembered.

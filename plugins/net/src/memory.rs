@@ -7,10 +7,8 @@ use std::{
     time::Duration,
 };
 
-use mailsonde_engine::{Address, EgressId, ProbeFailure, Reading};
-use tokio::time::Instant;
-
 use crate::{budget::BudgetKey, catch_all::CatchAllFacts, recent::Recent};
+use mailsonde_engine::{Address, EgressId, ProbeFailure, Reading};
 
 /// Hosts and operators remembered: a few MB.
 const ENTRIES_MAX: usize = 20_000;
@@ -62,11 +60,11 @@ type DomainAtHost = (Box<str>, Arc<str>);
 
 #[derive(Debug)]
 pub(crate) struct Memory {
-    manners: Mutex<Recent<BudgetKey, (Manners, Instant)>>,
-    rests: Mutex<Recent<RestKey, (Rest, Instant)>>,
+    manners: Mutex<Recent<BudgetKey, Manners>>,
+    rests: Mutex<Recent<RestKey, Rest>>,
     addresses: Mutex<Recent<Arc<str>, IpAddr>>,
     /// Recipients that do not exist, and that a domain's host has put off.
-    randoms: Mutex<Recent<DomainAtHost, (Address, Instant)>>,
+    randoms: Mutex<Recent<DomainAtHost, Address>>,
     /// Which domains accept everybody.
     pub(crate) catch_all: CatchAllFacts,
 }
@@ -88,16 +86,14 @@ impl Default for Memory {
 impl Memory {
     /// How hosts want to be asked.
     pub(crate) fn manners(&self, key: &BudgetKey) -> Manners {
-        let manners = lock(&self.manners);
-        let known = manners.get(key).filter(|(_, until)| Instant::now() < *until);
-        known.map(|(manners, _)| *manners).unwrap_or_default()
+        lock(&self.manners).get(key).copied().unwrap_or_default()
     }
 
     /// Learns how hosts want to be asked.
     pub(crate) fn learn(&self, key: &BudgetKey, change: impl FnOnce(&mut Manners)) {
         let mut known = self.manners(key);
         change(&mut known);
-        lock(&self.manners).insert(key.clone(), (known, Instant::now() + MANNERS_TTL));
+        lock(&self.manners).insert_for(MANNERS_TTL, key.clone(), known);
     }
 
     /// Lets a host, or one domain at it, alone for a while.
@@ -110,25 +106,22 @@ impl Memory {
         why: Rest,
     ) {
         let key = RestKey { egress, host: host.clone(), domain: domain.map(Into::into) };
-        lock(&self.rests).insert(key, (why, Instant::now() + time));
+        lock(&self.rests).insert_for(time, key, why);
     }
 
     /// Why a domain is not asked about at a host now, if so.
     pub(crate) fn resting(&self, egress: EgressId, host: &Arc<str>, domain: &str) -> Option<Rest> {
-        let now = Instant::now();
         let rests = lock(&self.rests);
         let of = |domain: Option<&str>| {
             let key = RestKey { egress, host: host.clone(), domain: domain.map(Into::into) };
-            rests.get(&key).filter(|(_, until)| now < *until).map(|(why, _)| why.clone())
+            rests.get(&key).cloned()
         };
         of(None).or_else(|| of(Some(domain)))
     }
 
     /// The random recipient that the domain's host has put off, if it has.
     pub(crate) fn random(&self, domain: &str, host: &Arc<str>) -> Option<Address> {
-        let randoms = lock(&self.randoms);
-        let put_off = randoms.get(&(domain.into(), host.clone()));
-        put_off.filter(|(_, until)| Instant::now() < *until).map(|(random, _)| random.clone())
+        lock(&self.randoms).get(&(domain.into(), host.clone())).cloned()
     }
 
     /// Keeps the random recipient that was put off; `None` when it was not.
@@ -136,7 +129,7 @@ impl Memory {
         let key = (domain.into(), host.clone());
         let mut randoms = lock(&self.randoms);
         match random {
-            Some(random) => randoms.insert(key, (random, Instant::now() + RANDOM_TTL)),
+            Some(random) => randoms.insert_for(RANDOM_TTL, key, random),
             None => randoms.remove(&key),
         }
     }

@@ -1,14 +1,23 @@
-//! A map that holds a bounded number of entries and forgets the older half when it is full: for memories that may be
-//! lost, but must not grow.
+//! A map that holds a bounded number of entries, some of them for a time, and forgets the older half when it is full: for
+//! memories that may be lost, but must not grow.
 
-use std::{borrow::Borrow, collections::HashMap, hash::Hash, mem};
+use std::{borrow::Borrow, collections::HashMap, hash::Hash, mem, time::Duration};
+
+use tokio::time::Instant;
 
 /// See the module. Writing an entry makes it young; reading does not.
 #[derive(Debug)]
 pub(crate) struct Recent<K, V> {
-    young: HashMap<K, V>,
-    old: HashMap<K, V>,
+    young: HashMap<K, Entry<V>>,
+    old: HashMap<K, Entry<V>>,
     max: usize,
+}
+
+#[derive(Debug)]
+struct Entry<V> {
+    value: V,
+    /// Absent: for good.
+    until: Option<Instant>,
 }
 
 impl<K: Eq + Hash, V> Recent<K, V> {
@@ -21,12 +30,17 @@ impl<K: Eq + Hash, V> Recent<K, V> {
     where
         K: Borrow<Q>,
     {
-        self.young.get(key).or_else(|| self.old.get(key))
+        let entry = self.young.get(key).or_else(|| self.old.get(key))?;
+        entry.until.is_none_or(|until| Instant::now() < until).then_some(&entry.value)
     }
 
     pub(crate) fn insert(&mut self, key: K, value: V) {
-        self.make_room();
-        self.young.insert(key, value);
+        self.put(key, Entry { value, until: None });
+    }
+
+    /// The entry is there for so long and no longer.
+    pub(crate) fn insert_for(&mut self, time: Duration, key: K, value: V) {
+        self.put(key, Entry { value, until: Some(Instant::now() + time) });
     }
 
     pub(crate) fn remove<Q: Eq + Hash + ?Sized>(&mut self, key: &Q)
@@ -42,10 +56,11 @@ impl<K: Eq + Hash, V> Recent<K, V> {
         self.young.len() + self.old.len()
     }
 
-    fn make_room(&mut self) {
+    fn put(&mut self, key: K, entry: Entry<V>) {
         if self.young.len() >= self.max / 2 {
             self.old = mem::take(&mut self.young);
         }
+        self.young.insert(key, entry);
     }
 }
 

@@ -188,7 +188,9 @@ impl Ledger {
         target.askers.push((ask, index));
         if known.is_some() {
             let is_accepted = matches!(target.state, State::Accepted { .. });
-            self.asks.get_mut(&ask).into_iter().for_each(|asker| asker.held += usize::from(is_accepted));
+            if let Some(asker) = self.asks.get_mut(&ask) {
+                asker.held += usize::from(is_accepted);
+            }
             return;
         }
         self.by_address.insert(address.clone(), id);
@@ -326,11 +328,8 @@ impl Ledger {
     /// A session is over, in whatever way; who was not answered waits again.
     pub(super) fn leave(&mut self, session: SessionId) {
         self.end_window(session);
-        if let Some(visitor) = self.sessions.remove(&session) {
-            for item in visitor.in_flight.into_iter().rev() {
-                self.put_back(visitor.host, item);
-            }
-        }
+        self.unwritten(session, usize::MAX);
+        self.sessions.remove(&session);
     }
 
     pub(super) fn host_name(&self, host: usize) -> Arc<str> {

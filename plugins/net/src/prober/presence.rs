@@ -65,7 +65,7 @@ impl Presence {
         self.pool.ledger().take(self.id, room, &self.pool.shared.random)
     }
 
-    /// The last `count` of those taken were not written. They are nobody's pace.
+    /// The last `count` of those taken were not written.
     pub(super) fn unwritten(&self, count: usize) {
         if count > 0 {
             self.pool.ledger().unwritten(self.id, count);

@@ -16,7 +16,7 @@ impl Ledger {
         let ids = self.asks.get_mut(&ask).map(|asker| mem::take(&mut asker.targets)).unwrap_or_default();
         for id in ids {
             let Some(target) = self.targets.get(&id) else { continue };
-            if target.askers.iter().any(|(other, _)| *other == ask) {
+            if target.is_wanted_by(ask) {
                 let answer = self.best_of(target, true);
                 self.answer_to(ask, id, &answer);
             }

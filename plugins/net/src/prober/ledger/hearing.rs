@@ -29,7 +29,9 @@ impl Ledger {
     /// The reply about the first of those in flight.
     pub(in crate::prober) fn hear(&mut self, session: SessionId, reading: Box<Reading>) {
         let Some((host, item)) = self.land(session) else { return };
-        self.sessions.get_mut(&session).into_iter().for_each(|visitor| visitor.heard += 1);
+        if let Some(visitor) = self.sessions.get_mut(&session) {
+            visitor.heard += 1;
+        }
         self.hosts[host].fruitless = 0;
         self.hosts[host].heard += 1;
         self.hosts[host].rejected += usize::from(reading.code >= 400);
@@ -79,10 +81,6 @@ impl Ledger {
         if let Some(reading) = reading {
             target.keep(reading);
         }
-        if matches!(why, Postponed::Blamed(ProbeFailure::Timeout)) {
-            // It has had its time; others may fare better.
-            target.setbacks = SETBACKS_MAX;
-        }
         let Postponed::Blamed(failure) = why else {
             if let Some(visitor) = self.sessions.get_mut(&session) {
                 visitor.postponed.push(id);
@@ -90,7 +88,8 @@ impl Ledger {
             return true;
         };
         let is_first = target.setbacks == 0;
-        target.setbacks += 1;
+        // Who lets us wait has had its time; others may fare better.
+        target.setbacks = if failure == ProbeFailure::Timeout { SETBACKS_MAX } else { target.setbacks + 1 };
         if target.setbacks < SETBACKS_MAX {
             self.hosts[host].queue.push_back(id);
         } else {
@@ -261,7 +260,9 @@ impl Ledger {
         self.hosts[host].waiting.insert(target.address.domain().into());
         target.state = State::Accepted { reading, host, session };
         for (ask, _) in &target.askers {
-            self.asks.get_mut(ask).into_iter().for_each(|asker| asker.held += 1);
+            if let Some(asker) = self.asks.get_mut(ask) {
+                asker.held += 1;
+            }
         }
     }
 

@@ -53,12 +53,9 @@ impl Ledger {
     /// was accepted.
     pub(in crate::prober) fn take(&mut self, session: SessionId, room: Room, random: &Random) -> Taken {
         self.end_window(session);
-        let Some(host) = self.sessions.get(&session).map(|visitor| visitor.host) else {
-            return Taken::default();
-        };
-        if let Some(visitor) = self.sessions.get_mut(&session) {
-            visitor.is_open = true;
-        }
+        let Some(visitor) = self.sessions.get_mut(&session) else { return Taken::default() };
+        visitor.is_open = true;
+        let host = visitor.host;
         let mut items = self.second_looks(host, session, room.targets);
         if room.pipelines {
             // Who was accepted has waited longer than whoever is not asked about.
@@ -154,39 +151,41 @@ impl Ledger {
     /// Recipients that wait for the host and could be asked about now.
     fn queued<'a>(&'a self, host: &'a Host) -> impl Iterator<Item = &'a Target> {
         let live = host.queue.iter().filter_map(|id| self.targets.get(id));
-        live.filter(|target| !self.is_held(target))
+        live.filter(|target| !self.is_held(target, &[]))
     }
 
     /// Recipients that will be asked about at the host, as far as one can tell: of candidates, the next ones.
     fn expected(&self, host: &Host) -> usize {
-        let wants_one = |(ask, _): &(AskId, usize)| {
-            self.asks.get(ask).is_some_and(|asker| asker.stop == Stop::FirstAccepted)
-        };
+        let is_candidate = |target: &&Target| target.askers.iter().all(|(ask, _)| self.wants_one(*ask));
         let all = self.queued(host).count();
-        let candidates = self.queued(host).filter(|target| target.askers.iter().all(wants_one)).count();
+        let candidates = self.queued(host).filter(is_candidate).count();
         all - candidates + candidates.min(CANDIDATES_MAX)
     }
 
-    /// Whoever wants it has enough candidates in flight, or waits to hear whether an accepted one is proven.
-    fn is_held(&self, target: &Target) -> bool {
+    /// Whether the ask is satisfied by the first accepted recipient.
+    fn wants_one(&self, ask: AskId) -> bool {
+        self.asks.get(&ask).is_some_and(|asker| asker.stop == Stop::FirstAccepted)
+    }
+
+    /// Whoever wants it waits to hear whether an accepted one is proven, or has enough candidates in flight, those that
+    /// are being taken along included.
+    fn is_held(&self, target: &Target, taken: &[TargetId]) -> bool {
         target.askers.iter().all(|(ask, _)| {
-            self.asks.get(ask).is_some_and(|asker| {
-                asker.stop == Stop::FirstAccepted
-                    && (asker.held > 0 || self.in_flight_of(*ask) >= CANDIDATES_MAX)
-            })
+            self.wants_one(*ask)
+                && (self.asks.get(ask).is_some_and(|asker| asker.held > 0)
+                    || self.in_flight_of(*ask, taken) >= CANDIDATES_MAX)
         })
     }
 
-    fn in_flight_of(&self, ask: AskId) -> usize {
-        let items = self.sessions.values().flat_map(|visitor| &visitor.in_flight);
-        let wanted = |item: &&Item| match item {
-            Item::Target(id) => self
-                .targets
-                .get(id)
-                .is_some_and(|target| target.askers.iter().any(|(other, _)| *other == ask)),
-            Item::Random(_) => false,
-        };
-        items.filter(wanted).count()
+    /// Recipients of the ask that are in flight, or are being taken along.
+    fn in_flight_of(&self, ask: AskId, taken: &[TargetId]) -> usize {
+        let flying = self.sessions.values().flat_map(|visitor| &visitor.in_flight);
+        let flying = flying.filter_map(|item| match item {
+            Item::Target(id) => Some(id),
+            Item::Random(_) => None,
+        });
+        let is_of = |id: &&TargetId| self.targets.get(*id).is_some_and(|target| target.is_wanted_by(ask));
+        flying.chain(taken).filter(is_of).count()
     }
 
     fn take_targets(&mut self, host: usize, max: usize) -> Vec<TargetId> {
@@ -195,7 +194,7 @@ impl Ledger {
         while taken.len() < max {
             let Some(id) = self.hosts[host].queue.pop_front() else { break };
             let Some(target) = self.targets.get(&id) else { continue };
-            if self.is_held(target) || self.has_enough(target, &taken) {
+            if self.is_held(target, &taken) {
                 passed.push(id);
             } else {
                 taken.push(id);
@@ -208,19 +207,6 @@ impl Ledger {
         };
         taken.sort_by(|a, b| rank(a).cmp(&rank(b)));
         taken
-    }
-
-    /// Whether those taken are enough candidates for whoever wants this one.
-    fn has_enough(&self, target: &Target, taken: &[TargetId]) -> bool {
-        target.askers.iter().all(|(ask, _)| {
-            let is_of = |id: &&TargetId| {
-                self.targets.get(*id).is_some_and(|other| other.askers.iter().any(|(other, _)| other == ask))
-            };
-            self.asks.get(ask).is_some_and(|asker| {
-                asker.stop == Stop::FirstAccepted
-                    && self.in_flight_of(*ask) + taken.iter().filter(is_of).count() >= CANDIDATES_MAX
-            })
-        })
     }
 
     /// Recipients whose refusal wants a second look.
@@ -249,12 +235,9 @@ impl Ledger {
         let is_urgent = |name: &str| {
             let waiting = self.hosts[host].domains.get(name).map(|domain| &domain.waiting);
             waiting.into_iter().flatten().filter_map(|id| self.targets.get(id)).any(|target| {
-                let is_satisfied = |(ask, _): &(AskId, usize)| {
-                    self.asks.get(ask).is_some_and(|a| a.stop == Stop::FirstAccepted)
-                };
                 let is_late = matches!(&target.state, State::Accepted { session, .. }
                     if !self.sessions.contains_key(session));
-                is_late || target.askers.iter().any(is_satisfied)
+                is_late || target.askers.iter().any(|(ask, _)| self.wants_one(*ask))
             })
         };
         let position = self.hosts[host].randoms.iter().position(|name| is_urgent(name))?;

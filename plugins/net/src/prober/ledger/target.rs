@@ -50,6 +50,10 @@ impl Target {
         }
     }
 
+    pub(super) fn is_wanted_by(&self, ask: AskId) -> bool {
+        self.askers.iter().any(|(other, _)| *other == ask)
+    }
+
     pub(super) fn has_tried(&self, host: usize) -> bool {
         self.tried & (1 << host) != 0
     }
