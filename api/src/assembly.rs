@@ -1,33 +1,42 @@
-//! Assembly: from settings to pipelines. The list of stages is here, in one place and explicit.
+//! Assembly: from settings to pipelines. The list of built-in stages is here, in one place and explicit; plugins are
+//! the tables `[stage.NAME]` that name a file.
 
-use std::{
-    env,
-    path::PathBuf,
-    sync::{Arc, OnceLock},
-};
+mod parts;
+mod plugins;
+mod stop_words;
+mod switched;
+mod up_to;
+
+use std::{env, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::Result;
 use mailsonde_builtin::{
-    alias, disposable, dns, domain_trust, free_provider, lists::Lists, random_pattern, role, smtp_probe,
-    syntax, typo,
+    alias, disposable, dns, domain_trust, free_provider, random_pattern, role, smtp_probe, syntax, typo,
 };
-use mailsonde_config::{ConfigError, OnFault, Settings, StageSection, did_you_mean};
-use mailsonde_engine::{
-    Check, Pipeline, PipelineError, Policy, Prober, Pure, Resolver, STOP_WORDS, Slot, Stage,
-};
-use mailsonde_net::{HickoryResolver, SmtpProber};
+use mailsonde_config::{ConfigError, OnFault, Settings, SlotConfig, StageSection, did_you_mean, nearest};
+use mailsonde_engine::{Check, Facts, Pipeline, PipelineError, Policy, Pure, Slot, Stage};
+use mailsonde_wasm::SLOT_DEADLINE;
 use serde::Deserialize;
+
+pub use parts::Parts;
+pub use plugins::offline_skips;
+pub use switched::Bereft;
+use switched::{Supply, Written};
+pub(crate) use up_to::up_to;
 
 /// The tables that a configuration may have.
 const SECTIONS: &[&str] = &["pipeline", "stage", "dns", "smtp", "judge", "data"];
 
-/// The stages that need a network: what `--offline` leaves out.
+/// The built-in stages that need a network: what `--offline` leaves out, with the plugins that ask DNS
+/// ([`offline_skips`]).
 pub const OFFLINE_SKIPS: &[&str] = &["dns", "domain-trust", "smtp-probe"];
 
 /// A stage that pipelines may name.
 pub struct StageKind {
     /// Its name.
     pub name: &'static str,
+    /// What it finds, as its `facts` say: known without building it, since one that is switched off is not built.
+    writes: &'static [&'static str],
     build: fn(&StageSection<'_>, &Parts<'_>) -> Result<Arc<dyn Stage>>,
 }
 
@@ -35,6 +44,7 @@ pub struct StageKind {
 pub const STAGES: &[StageKind] = &[
     StageKind {
         name: "syntax",
+        writes: &["syntax.error"],
         build: |section, parts| {
             let config: syntax::Config = section.options()?;
             let policy = parts.syntax_policy.unwrap_or(config.policy);
@@ -43,6 +53,7 @@ pub const STAGES: &[StageKind] = &[
     },
     StageKind {
         name: "typo",
+        writes: &["typo.suggestion", "typo.trap"],
         build: |section, parts| {
             let lists = parts.lists.clone();
             let is_known = Arc::new(move |domain: &str| lists.is_free_provider(domain));
@@ -51,33 +62,43 @@ pub const STAGES: &[StageKind] = &[
     },
     StageKind {
         name: "disposable",
+        writes: &["disposable.tier"],
         build: |section, parts| {
             Ok(pure(disposable::Disposable::new(&section.options()?, parts.lists.clone())?))
         },
     },
     StageKind {
         name: "free-provider",
+        writes: &["free_provider"],
         build: |section, parts| {
             Ok(pure(free_provider::FreeProvider::new(&section.options()?, parts.lists.clone())?))
         },
     },
-    StageKind { name: "role", build: |section, _| Ok(pure(role::Role::new(&section.options()?))) },
+    StageKind {
+        name: "role",
+        writes: &["role.type"],
+        build: |section, _| Ok(pure(role::Role::new(&section.options()?))),
+    },
     StageKind {
         name: "alias",
+        writes: &["alias.type"],
         build: |section, parts| Ok(pure(alias::Alias::new(&section.options()?, parts.lists.clone())?)),
     },
     StageKind {
         name: "random-pattern",
+        writes: &["random.pattern"],
         build: |section, _| Ok(pure(random_pattern::RandomPatternStage::new(section.options()?))),
     },
     StageKind {
         name: "dns",
+        writes: &["dns.route", "dns.operator", "dns.disposable_mx", "dns.parked"],
         build: |section, parts| {
             Ok(Arc::new(dns::Dns::new(section.options()?, parts.resolver()?, parts.lists.clone())))
         },
     },
     StageKind {
         name: "domain-trust",
+        writes: &["domain.trust"],
         build: |section, parts| {
             let config = section.options()?;
             Ok(Arc::new(domain_trust::DomainTrust::new(&config, parts.resolver()?, parts.lists.clone())?))
@@ -85,6 +106,7 @@ pub const STAGES: &[StageKind] = &[
     },
     StageKind {
         name: "smtp-probe",
+        writes: &["smtp.reply", "smtp.catch_all", "smtp.failed"],
         build: |section, parts| Ok(Arc::new(smtp_probe::SmtpProbe::new(section.options()?, parts.prober()?))),
     },
 ];
@@ -93,103 +115,110 @@ fn pure(check: impl Check + 'static) -> Arc<dyn Stage> {
     Arc::new(Pure(check))
 }
 
-/// What stages are made of. The network's parts are made when the first stage asks for them.
-pub struct Parts<'s> {
-    settings: &'s Settings,
-    lists: Arc<Lists>,
-    resolver: OnceLock<Arc<dyn Resolver>>,
-    prober: OnceLock<SmtpProber>,
-    syntax_policy: Option<syntax::Policy>,
+/// A pipeline as it was asked for.
+pub struct Assembled {
+    /// The stages that run.
+    pub pipeline: Pipeline,
+    /// Those that nobody switched off and that cannot run without what was.
+    pub bereft: Vec<Bereft>,
 }
 
-impl<'s> Parts<'s> {
-    /// Reads what every stage may need.
-    ///
-    /// # Errors
-    /// A configuration that is wrong, or a data folder that cannot be used.
-    pub fn new(settings: &'s Settings) -> Result<Self> {
-        let lists = Arc::new(Lists::load(&data_folder(settings)?)?);
-        Ok(Self { settings, lists, resolver: OnceLock::new(), prober: OnceLock::new(), syntax_policy: None })
-    }
-
-    /// The same parts with a syntax policy that overrides the configuration's, if there is one.
-    #[must_use]
-    pub fn with_syntax_policy(self, policy: Option<syntax::Policy>) -> Self {
-        Self { syntax_policy: policy, ..self }
-    }
-
-    fn resolver(&self) -> Result<Arc<dyn Resolver>> {
-        if let Some(resolver) = self.resolver.get() {
-            return Ok(resolver.clone());
+/// The pipeline of this name without some of its stages, which are not even built. A stage that reads what only those
+/// would have written is left out too.
+///
+/// Loads the plugins that it names: not for a thread that serves others.
+///
+/// # Errors
+/// A configuration that is wrong: a [`ConfigError`] with its place.
+pub fn assemble(settings: &Settings, parts: &Parts<'_>, name: &str, skips: &[&str]) -> Result<Assembled> {
+    settings.sections(SECTIONS)?;
+    let names = stages_of(settings, name)?;
+    let mut slots = Vec::with_capacity(names.len());
+    let (mut written, mut bereft) = (Written::default(), Vec::new());
+    for (position, stage) in names.iter().enumerate() {
+        let kind = STAGES.iter().find(|kind| kind.name == stage);
+        let section = settings.stage(stage)?;
+        if kind.is_none() && !section.has(plugins::KEY) {
+            return Err(unknown_stage(settings, &format!("pipeline.{name}.stages.{position}"), stage).into());
         }
-        let resolver = HickoryResolver::new(&self.settings.section("dns")?)
-            .map_err(|error| self.settings.invalid("dns.servers", error.to_string()))?;
-        Ok(self.resolver.get_or_init(|| Arc::new(resolver)).clone())
-    }
-
-    fn prober(&self) -> Result<Arc<dyn Prober>> {
-        if let Some(prober) = self.prober.get() {
-            return Ok(Arc::new(prober.clone()));
+        stop_words::check(settings, &section)?;
+        stop_words::check_order(settings, &section, name, &names, position)?;
+        if skips.contains(&&**stage) {
+            written.skipped(stage, kind.map(|kind| kind.writes));
+            continue;
         }
-        let prober = SmtpProber::new(self.settings.section("smtp")?, self.resolver()?)
-            .map_err(|error| self.settings.invalid(&format!("smtp.{}", error.key), error.message))?;
-        Ok(Arc::new(self.prober.get_or_init(|| prober).clone()))
+        let (slot, facts) = slot(&section, parts, stage)?;
+        match written.supply(stage, &facts, parts)? {
+            Supply::Whole => {
+                written.by(facts);
+                slots.push(slot);
+            }
+            Supply::SwitchedOff(lost) => {
+                written.lost(stage, facts);
+                bereft.push(lost);
+            }
+            Supply::Never(error) => return Err(wrong_order(settings, name, &names, &error).into()),
+        }
     }
-
-    /// The process's prober, if a stage has asked for it.
-    pub fn smtp(&self) -> Option<&SmtpProber> {
-        self.prober.get()
-    }
+    let pipeline = Pipeline::new(name, slots).map_err(|error| wrong_order(settings, name, &names, &error))?;
+    Ok(Assembled { pipeline, bereft })
 }
 
-/// The pipeline of this name without some of its stages, which are not even built.
+/// The pipeline of [`assemble`], for whom it does not matter what could not run.
 ///
 /// # Errors
 /// A configuration that is wrong: a [`ConfigError`] with its place.
 pub fn pipeline(settings: &Settings, parts: &Parts<'_>, name: &str, skips: &[&str]) -> Result<Pipeline> {
-    settings.sections(SECTIONS)?;
-    let pipelines = settings.pipelines()?;
-    let Some(config) = pipelines.get(name) else {
-        let hint = did_you_mean(name, pipelines.keys().map(String::as_str));
-        return Err(settings.invalid("pipeline", format!("there is no pipeline `{name}`{hint}")).into());
-    };
-    let mut slots = Vec::with_capacity(config.stages.len());
-    for (position, stage) in config.stages.iter().enumerate() {
-        let Some(kind) = STAGES.iter().find(|kind| kind.name == stage) else {
-            return Err(unknown_stage(settings, &format!("pipeline.{name}.stages.{position}"), stage).into());
-        };
-        if !skips.contains(&kind.name) {
-            slots.push(slot(settings, parts, kind)?);
-        }
-    }
-    Pipeline::new(name, slots).map_err(|error| {
-        let (PipelineError::MissingFact { stage, .. } | PipelineError::Twice { stage }) = &error else {
-            return settings.invalid(&format!("pipeline.{name}.stages"), error.to_string()).into();
-        };
-        let position = config.stages.iter().rposition(|other| other == stage).unwrap_or(0);
-        settings.invalid(&format!("pipeline.{name}.stages.{position}"), error.to_string()).into()
+    Ok(assemble(settings, parts, name, skips)?.pipeline)
+}
+
+/// The names of a pipeline's stages.
+fn stages_of(settings: &Settings, pipeline: &str) -> Result<Vec<String>, ConfigError> {
+    let mut pipelines = settings.pipelines()?;
+    pipelines.remove(pipeline).map(|config| config.stages).ok_or_else(|| {
+        let hint = did_you_mean(pipeline, pipelines.keys().map(String::as_str));
+        settings.invalid("pipeline", format!("there is no pipeline `{pipeline}`{hint}"))
     })
 }
 
-fn slot(settings: &Settings, parts: &Parts<'_>, kind: &StageKind) -> Result<Slot> {
-    let section = settings.stage(kind.name)?;
-    let path = format!("stage.{}", kind.name);
-    for (position, word) in section.slot.stop_on.iter().enumerate() {
-        if !STOP_WORDS.contains(&word.as_str()) {
-            let hint = did_you_mean(word, STOP_WORDS.iter().copied());
-            let message = format!("nothing is called `{word}`{hint}");
-            return Err(settings.invalid(&format!("{path}.stop_on.{position}"), message).into());
+/// The error of stages that cannot stand in this order, at the one that cannot.
+fn wrong_order(settings: &Settings, pipeline: &str, names: &[String], error: &PipelineError) -> ConfigError {
+    let path = match error {
+        PipelineError::MissingFact { stage, .. } | PipelineError::Twice { stage } => {
+            let position = names.iter().rposition(|other| other == stage).unwrap_or(0);
+            format!("pipeline.{pipeline}.stages.{position}")
         }
-    }
-    // A stage's own complaint has no place yet: its table is the nearest.
-    let stage = (kind.build)(&section, parts).map_err(|error| match error.downcast::<ConfigError>() {
-        Ok(error) => error,
-        Err(error) => settings.invalid(&path, format!("{error:#}")),
-    })?;
-    Ok(Slot::new(stage)
-        .deadline(section.slot.deadline)
-        .on_fault(on_fault(section.slot.on_fault))
-        .stop_on(section.slot.stop_on.iter().map(String::as_str)))
+        _ => format!("pipeline.{pipeline}.stages"),
+    };
+    settings.invalid(&path, error.to_string())
+}
+
+/// A stage with the limits of its table, and the facts that it reads and writes.
+fn slot(section: &StageSection<'_>, parts: &Parts<'_>, name: &str) -> Result<(Slot, Facts)> {
+    let (stage, deadline) = match STAGES.iter().find(|kind| kind.name == name) {
+        Some(kind) => {
+            // A stage's own complaint has no place yet: its table is the nearest.
+            let stage =
+                (kind.build)(section, parts).map_err(|error| match error.downcast::<ConfigError>() {
+                    Ok(error) => error,
+                    Err(error) => section.invalid("", format!("{error:#}")),
+                })?;
+            (stage, section.slot.deadline)
+        }
+        None => {
+            let plugin: Arc<dyn Stage> = parts.plugin(name, section)?;
+            (plugin, Some(section.slot.deadline.unwrap_or(SLOT_DEADLINE)))
+        }
+    };
+    let facts = stage.facts();
+    Ok((limited(stage, &section.slot, deadline), facts))
+}
+
+fn limited(stage: Arc<dyn Stage>, limits: &SlotConfig, deadline: Option<Duration>) -> Slot {
+    Slot::new(stage)
+        .deadline(deadline)
+        .on_fault(on_fault(limits.on_fault))
+        .stop_on(limits.stop_on.iter().map(String::as_str))
 }
 
 fn on_fault(configured: OnFault) -> mailsonde_engine::OnFault {
@@ -199,8 +228,10 @@ fn on_fault(configured: OnFault) -> mailsonde_engine::OnFault {
     }
 }
 
+/// The names that a pipeline may list: the built-in stages and the plugins.
 fn unknown_stage(settings: &Settings, path: &str, stage: &str) -> ConfigError {
-    let hint = did_you_mean(stage, STAGES.iter().map(|kind| kind.name));
+    let plugins: Vec<&str> = plugins::names(settings).collect();
+    let hint = did_you_mean(stage, STAGES.iter().map(|kind| kind.name).chain(plugins));
     settings.invalid(path, format!("unknown stage `{stage}`{hint}"))
 }
 
@@ -218,16 +249,16 @@ pub fn policy(settings: &Settings) -> Result<Policy> {
 /// The first thing that is wrong: a [`ConfigError`] with its place.
 pub fn check(settings: &Settings) -> Result<Vec<String>> {
     settings.sections(SECTIONS)?;
-    for stage in settings.stages() {
-        if !STAGES.iter().any(|kind| kind.name == stage) {
-            return Err(unknown_stage(settings, &format!("stage.{stage}"), stage).into());
-        }
-    }
     policy(settings)?;
     let parts = Parts::new(settings)?;
     parts.prober()?;
-    for kind in STAGES {
-        slot(settings, &parts, kind)?;
+    for stage in settings.stages() {
+        let section = settings.stage(stage)?;
+        if !section.has(plugins::KEY) && !STAGES.iter().any(|kind| kind.name == stage) {
+            return Err(neither_built_in_nor_plugin(settings, &section, stage).into());
+        }
+        stop_words::check(settings, &section)?;
+        slot(&section, &parts, stage)?;
     }
     let names: Vec<String> = settings.pipelines()?.into_keys().collect();
     for name in &names {
@@ -236,11 +267,27 @@ pub fn check(settings: &Settings) -> Result<Vec<String>> {
     Ok(names)
 }
 
+/// The error of a table `[stage.NAME]` that is nobody's.
+fn neither_built_in_nor_plugin(settings: &Settings, section: &StageSection<'_>, name: &str) -> ConfigError {
+    if nearest(name, STAGES.iter().map(|kind| kind.name)).is_some() {
+        return unknown_stage(settings, &format!("stage.{name}"), name);
+    }
+    section.invalid("", format!("unknown stage `{name}`; a plugin has the key `{}`", plugins::KEY))
+}
+
 /// The table `[data]`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Data {
     dir: PathBuf,
+}
+
+/// Folder of compiled plugins within the data folder.
+const COMPILED_FOLDER: &str = "compiled";
+
+/// Where compiled plugins are kept.
+pub(crate) fn compiled_folder(settings: &Settings) -> Result<PathBuf> {
+    Ok(data_folder(settings)?.join(COMPILED_FOLDER))
 }
 
 /// Where refreshed lists are kept: as configured, else the user's data folder, else the system's.
@@ -252,4 +299,20 @@ pub(crate) fn data_folder(settings: &Settings) -> Result<PathBuf> {
     let set = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let data = set("XDG_DATA_HOME").or_else(|| set("HOME").map(|home| home.join(".local/share")));
     Ok(data.unwrap_or_else(|| "/var/lib".into()).join("mailsonde"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_stage_writes_is_known_without_building_it() {
+        let settings: Settings = "[dns]\nservers = ['127.0.0.1:9']".parse().unwrap();
+        let parts = Parts::new(&settings).unwrap();
+        for kind in STAGES {
+            let stage = (kind.build)(&settings.stage(kind.name).unwrap(), &parts).unwrap();
+            assert_eq!(stage.facts().writes, kind.writes, "{}", kind.name);
+            assert_eq!(stage.name(), kind.name);
+        }
+    }
 }

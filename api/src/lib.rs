@@ -4,12 +4,17 @@
 
 mod assembly;
 pub mod cli;
+mod plugin;
+mod reload;
 mod row;
 mod verification;
 mod verify;
 mod words;
 
-pub use assembly::{OFFLINE_SKIPS, Parts, STAGES, check, pipeline, policy};
+pub use assembly::{
+    Assembled, Bereft, OFFLINE_SKIPS, Parts, STAGES, assemble, check, offline_skips, pipeline, policy,
+};
+pub use reload::keep_plugins_fresh;
 pub use verification::{Moment, Shape, Suggestion, Verification};
 pub use verify::{Inputs, Order, Verified, Verifier};
 pub use words::{Relentless, TasksVocabulary};

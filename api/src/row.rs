@@ -21,7 +21,9 @@ pub(crate) const COLUMNS: [&str; 9] = [
 pub(crate) fn cells(verdict: &Verdict, moment: &Moment) -> [String; COLUMNS.len()] {
     let judgement = &verdict.judgement;
     let flags = judgement.flags;
-    let word = |word: fn(Reason) -> &'static str| judgement.reason.map_or("", word).to_owned();
+    let word = |word: fn(&Reason) -> &str| {
+        judgement.reason.as_ref().map(|reason| no_formula(word(reason).to_owned())).unwrap_or_default()
+    };
     [
         judgement.category.word().to_owned(),
         word(Reason::group),

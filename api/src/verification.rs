@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use mailsonde_builtin::random_pattern;
 use mailsonde_engine::{
     AliasType, Category, Confidence, DomainTrust, Evidence, Finding, MailRoute, Operator, RandomPattern,
-    RoleType, Signal, SignalName, Verdict,
+    Reason, RoleType, Signal, SignalName, Verdict,
 };
 use serde::{Serialize, Serializer, ser::SerializeSeq};
 use uuid::Uuid;
@@ -35,8 +35,8 @@ pub struct Moment {
 pub struct Verification<'a> {
     email: Option<&'a str>,
     category: Category,
-    sub_category: Option<&'static str>,
-    reason: Option<&'static str>,
+    sub_category: Option<&'a str>,
+    reason: Option<&'a str>,
     confidence_score: Confidence,
     details: Details<'a>,
     suggestion: Option<Suggestion<'a>>,
@@ -135,8 +135,8 @@ impl<'a> Verification<'a> {
         Self {
             email: shape.include_email.then_some(&*verdict.input),
             category: judgement.category,
-            sub_category: judgement.reason.map(mailsonde_engine::Reason::group),
-            reason: judgement.reason.map(mailsonde_engine::Reason::word),
+            sub_category: judgement.reason.as_ref().map(Reason::group),
+            reason: judgement.reason.as_ref().map(Reason::word),
             confidence_score: judgement.confidence,
             details: Details::of(verdict, &shown),
             suggestion: Suggestion::of(verdict).filter(|_| shape.include_email),
@@ -266,4 +266,44 @@ impl Serialize for SignalNames<'_> {
 /// RFC 3339 in UTC with whole seconds, as the facade's clients expect.
 fn whole_seconds<S: Serializer>(moment: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(&format_args!("{moment:.0}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use mailsonde_engine::{Authority, Opinion, PluginFact, Policy, Subject};
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_verdict_by_a_plugin_has_its_word_in_the_group_of_plugins() {
+        let mut subject = Subject::new("jane@example.net");
+        let stage = Arc::from("blocklist");
+        let rule = PluginFact { key: "blocklist.rule".into(), value: json!("*.example.net") };
+        subject.note(&stage, Finding::Plugin(rule));
+        subject.note(
+            &stage,
+            Finding::Opinion(Opinion {
+                category: Category::HighRisk,
+                reason: "blocked_domain".into(),
+                score: 0.95,
+                authority: Authority::Decide,
+            }),
+        );
+        let verdict = Verdict::of(subject, Policy::default());
+        let moment = Moment { verified_at: Timestamp::UNIX_EPOCH, took: Duration::ZERO };
+        let shape = Shape { include_email: true, explain: true };
+        let object = serde_json::to_value(Verification::of(&verdict, moment, shape)).unwrap();
+        let words = ["category", "sub_category", "reason"].map(|key| object[key].as_str().unwrap());
+        assert_eq!(words, ["high_risk", "plugin", "blocked_domain"]);
+        assert_eq!(object["confidence_score"], json!(0.95));
+        assert_eq!(
+            object["evidence"]["findings"][0],
+            json!({"stage": "blocklist", "key": "blocklist.rule", "value": "*.example.net"})
+        );
+        assert_eq!(object["evidence"]["opinions"], json!([{"stage": "blocklist", "weight": "decided"}]));
+        assert_eq!(crate::row::cells(&verdict, &moment)[..3], words.map(str::to_owned));
+    }
 }

@@ -76,8 +76,8 @@ mod tests {
 
     use mailsonde_engine::{
         CatchAll, CatchAllSource, DialogueStage, Finding, HistoryFact, LookupFailure, MailHost, MailRoute,
-        Policy, ProbeFailure, RandomPattern, Reading, Reason, ReplyClass, Signal, SignalName, Strength,
-        SyntaxError, SyntaxReason, Tier, judge,
+        Policy, ProbeFailure, RandomPattern, Reading, ReplyClass, Signal, SignalName, Strength, SyntaxError,
+        SyntaxReason, Tier, judge,
     };
 
     use super::*;
@@ -179,7 +179,8 @@ mod tests {
     fn every_column_of_the_contract() {
         for (findings, email_verifier, words) in rows() {
             let judged = judge(&findings, Policy::default());
-            let cause = judged.reason.map(Reason::word).map(|word| format!(" {word}")).unwrap_or_default();
+            let cause =
+                judged.reason.as_ref().map(|reason| format!(" {}", reason.word())).unwrap_or_default();
             assert_eq!(format!("{}{cause}", judged.category.word()), email_verifier);
             let Relentless { state, outcome } = Relentless::of(judged.mailbox);
             let tasks = |words: TasksVocabulary| words.status(judged.mailbox, judged.flags.is_disposable);

@@ -6,6 +6,7 @@ use mailsonde_builtin::{
 use mailsonde_config::{DEFAULT_TOML, Settings};
 use mailsonde_engine::{Policy, STOP_WORDS};
 use mailsonde_net::{DnsConfig, SmtpConfig};
+use mailsonde_wasm::{PluginConfig, SLOT_DEADLINE};
 use serde_json::Value;
 
 /// What is said of a configuration, or what its pipelines are.
@@ -65,6 +66,23 @@ fn plain(value: &Value) -> Value {
         Some(Ok(duration)) => json(duration),
         _ => value.clone(),
     }
+}
+
+/// A plugin has no table of its own in the file, but an example in a comment.
+#[test]
+fn the_example_of_a_plugin_has_its_defaults() {
+    let lines = DEFAULT_TOML.lines().skip_while(|line| *line != "# [stage.blocklist]");
+    let example: Vec<&str> = lines.map_while(|line| line.strip_prefix("# ")).collect();
+    let example: toml::Table = example.join("\n").parse().unwrap();
+    let mut table = example["stage"]["blocklist"].as_table().unwrap().clone();
+    let deadline = table.remove("deadline").unwrap();
+    assert_eq!(plain(&json(deadline)), plain(&json(SLOT_DEADLINE)));
+    let defaults = json(PluginConfig::new("plugins/blocklist.wasm"));
+    assert!(table.keys().eq(defaults.as_object().unwrap().keys()), "{table:?}");
+    // Examples of values whose default is none.
+    table.remove("sha256").unwrap();
+    table.remove("config").unwrap();
+    assert_eq!(json(table.try_into::<PluginConfig>().unwrap()), defaults);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Seeded inputs for the benchmarks: the same addresses on every machine, from nothing but a number.
 
+pub mod blocklist;
 pub mod lab;
 
 /// Domains over which the addresses are spread.
@@ -125,4 +126,16 @@ fn domain(n: usize) -> String {
     let second = SECOND_PART[n / 16 % SECOND_PART.len()];
     let tld = TLDS[n / 256 % TLDS.len()];
     format!("{first}{second}{}.{tld}", n / 2048)
+}
+
+/// Memory of this process that is in use, in MiB.
+///
+/// # Errors
+/// Where `/proc` does not tell.
+pub fn resident_mib() -> std::io::Result<f64> {
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let kib = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")?.parse::<f64>().ok());
+    Ok(kib.unwrap_or_default() / 1024.0)
 }

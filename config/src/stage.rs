@@ -67,6 +67,17 @@ impl StageSection<'_> {
     pub fn options<T: DeserializeOwned>(&self) -> Result<T, ConfigError> {
         read(&self.own).map_err(|error| self.settings.explain(&self.path, *error, &SLOT_KEYS))
     }
+
+    /// Whether the table has this key among the stage's own.
+    pub fn has(&self, key: &str) -> bool {
+        self.own.as_dict().is_some_and(|own| own.contains_key(key))
+    }
+
+    /// The error of a value in this table that has the right type and cannot be meant, as [`Settings::invalid`] has
+    /// it. `key` is dotted; empty for the table as a whole. The name of the stage may hold anything.
+    pub fn invalid(&self, key: &str, message: impl Into<String>) -> ConfigError {
+        self.settings.invalid_at(&self.path.join(KeyPath::parse(key).keys()), message)
+    }
 }
 
 impl Settings {
@@ -152,6 +163,18 @@ mod tests {
         assert!(settings.stages().any(|name| name == "smtp-probe"));
         assert_eq!(settings.pipelines().unwrap()["quick"].stages, ["syntax"]);
         assert!(settings.pipelines().unwrap().contains_key("verify"));
+    }
+
+    #[test]
+    fn errors_of_a_table_have_its_place_whatever_its_name() {
+        let settings = settings("[stage.\"a.b c\"]\nwasm = 'a.wasm'\nstop_on = [\n'x']");
+        let section = settings.stage("a.b c").unwrap();
+        assert!(section.has("wasm") && !section.has("stop_on") && !section.has("config"));
+        let said = |key| section.invalid(key, "no").to_string();
+        assert_eq!(said("wasm"), "mailsonde.toml:2: stage.\"a.b c\".wasm: no");
+        assert_eq!(said("stop_on.0"), "mailsonde.toml:4: stage.\"a.b c\".stop_on.0: no");
+        assert_eq!(said("grants"), "mailsonde.toml:1: stage.\"a.b c\".grants: no");
+        assert_eq!(said(""), "mailsonde.toml:1: stage.\"a.b c\": no");
     }
 
     #[test]

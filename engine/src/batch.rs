@@ -92,10 +92,13 @@ impl Batch {
         if stop_on.is_empty() {
             return;
         }
-        let is_enough =
-            |f: &Finding| f.stop_word().is_some_and(|word| stop_on.iter().any(|on| **on == *word));
+        let is_listed = |word: &str| stop_on.iter().any(|on| **on == *word);
+        let is_enough = |recorded: &Recorded| match &recorded.finding {
+            Finding::Opinion(_) => is_listed(&recorded.stage),
+            finding => finding.stop_word().is_some_and(is_listed),
+        };
         for subject in self.subjects.iter_mut().filter(|subject| subject.stopped.is_none()) {
-            if subject.findings().any(is_enough) {
+            if subject.findings.iter().any(is_enough) {
                 subject.stopped = Some(slot);
             }
         }

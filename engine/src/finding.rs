@@ -1,15 +1,23 @@
 //! Findings: what stages observe. Each has a stable dotted key and a value, which is also how it is written as
-//! evidence and how plugins read and write it. A finding is never an opinion about the category; that is the judge's.
+//! evidence and how plugins read and write it. The category is the judge's: built-in stages never name one, and what
+//! a plugin holds to be the category is one more finding, which the judge weighs.
+
+mod values;
 
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{CatchAll, DomainTrust, LookupFailure, Operator, ProbeFailure, Reading};
+pub use self::values::{
+    AliasType, Fault, FaultCause, HistoryFact, MailHost, MailRoute, RandomPattern, RiskSource, RoleType,
+    Signal, SignalName, SyntaxError, SyntaxReason, Tier,
+};
+use crate::{CatchAll, DomainTrust, Operator, Opinion, PluginFact, ProbeFailure, Reading};
 
-/// One observed fact about a subject. Serialises as `{"key": "dns.route", "value": …}`.
+/// One observed fact about a subject. Serialises as `{"key": "dns.route", "value": …}`; a key that is not built in is
+/// read as a plugin's.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "key", content = "value")]
+#[serde(tag = "key", content = "value", expecting = "expected a finding: a key, and a value that fits it")]
 #[non_exhaustive]
 pub enum Finding {
     /// The input does not parse as an address under the policy.
@@ -72,11 +80,42 @@ pub enum Finding {
     /// A stage failed or ran out of time before it settled this subject.
     #[serde(rename = "fault")]
     Fault(Fault),
+    /// What a plugin holds the address to be.
+    #[serde(rename = "opinion")]
+    Opinion(Opinion),
+    /// What a plugin observed, under a key of its own.
+    #[serde(untagged)]
+    Plugin(PluginFact),
 }
 
 impl Finding {
+    /// The keys of all built-in findings: what plugins may read, and never write.
+    pub const KEYS: &'static [&'static str] = &[
+        "syntax.error",
+        "typo.suggestion",
+        "typo.trap",
+        "disposable.tier",
+        "free_provider",
+        "role.type",
+        "alias.type",
+        "random.pattern",
+        "dns.route",
+        "dns.operator",
+        "dns.disposable_mx",
+        "dns.parked",
+        "domain.trust",
+        "smtp.reply",
+        "smtp.catch_all",
+        "smtp.failed",
+        "history",
+        "risk.list",
+        "bulk.duplicate_of",
+        "fault",
+        "opinion",
+    ];
+
     /// The stable dotted key.
-    pub fn key(&self) -> &'static str {
+    pub fn key(&self) -> &str {
         match self {
             Self::SyntaxError(_) => "syntax.error",
             Self::TypoSuggestion(_) => "typo.suggestion",
@@ -98,6 +137,33 @@ impl Finding {
             Self::RiskList(_) => "risk.list",
             Self::DuplicateOf(_) => "bulk.duplicate_of",
             Self::Fault(_) => "fault",
+            Self::Opinion(_) => "opinion",
+            Self::Plugin(fact) => &fact.key,
+        }
+    }
+
+    /// Appends the value as JSON text, as plugins read it; `true` for a finding that has none but to be there.
+    pub fn value_json(&self, out: &mut String) {
+        match self {
+            Self::TypoTrap | Self::FreeProvider | Self::DisposableMx | Self::Parked => out.push_str("true"),
+            Self::SyntaxError(error) => push_json(error, out),
+            Self::TypoSuggestion(domain) => push_json(domain, out),
+            Self::Disposable(tier) => push_json(tier, out),
+            Self::Role(role) => push_json(role, out),
+            Self::Alias(alias) => push_json(alias, out),
+            Self::RandomPattern(pattern) => push_json(pattern, out),
+            Self::Route(route) => push_json(route, out),
+            Self::Operator(operator) => push_json(operator, out),
+            Self::DomainTrust(trust) => push_json(trust, out),
+            Self::Reply(reading) => push_json(reading, out),
+            Self::CatchAll(catch_all) => push_json(catch_all, out),
+            Self::ProbeFailed(failure) => push_json(failure, out),
+            Self::History(fact) => push_json(fact, out),
+            Self::RiskList(source) => push_json(source, out),
+            Self::DuplicateOf(row) => push_json(row, out),
+            Self::Fault(fault) => push_json(fault, out),
+            Self::Opinion(opinion) => push_json(opinion, out),
+            Self::Plugin(fact) => push_json(&fact.value, out),
         }
     }
 
@@ -118,7 +184,15 @@ impl Finding {
     }
 }
 
-/// The words that a slot's `stop_on` may hold.
+/// Writes into the text's own memory. Values of findings have string keys alone, so none fails to be JSON.
+fn push_json(value: &(impl Serialize + ?Sized), out: &mut String) {
+    let mut bytes = std::mem::take(out).into_bytes();
+    let written = serde_json::to_writer(&mut bytes, value);
+    debug_assert!(written.is_ok(), "a finding's value is JSON: {written:?}");
+    *out = String::from_utf8(bytes).unwrap_or_default();
+}
+
+/// The words that a slot's `stop_on` may hold, besides the names of stages that give opinions.
 pub const STOP_WORDS: &[&str] = &[
     "disposable",
     "disposable_suspected",
@@ -141,225 +215,5 @@ pub struct Recorded {
     pub finding: Finding,
 }
 
-/// Why an input is no address.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SyntaxError {
-    /// The stable word.
-    pub reason: SyntaxReason,
-    /// One English sentence for a person.
-    pub message: std::borrow::Cow<'static, str>,
-}
-
-/// The stable words for syntax errors.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum SyntaxReason {
-    /// Nothing but white space.
-    Empty,
-    /// No `@` that parts a mailbox from a domain.
-    NoAt,
-    /// The part before the `@` breaks the policy's grammar.
-    BadLocalPart,
-    /// The part after the `@` is no domain under the policy.
-    BadDomain,
-    /// A length limit of RFC 5321 §4.5.3.1 is passed.
-    TooLong,
-    /// A control character, or an invisible one that changes how text reads.
-    ControlCharacter,
-}
-
-/// How sure a list of disposable domains is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Tier {
-    /// Reviewed entry by entry.
-    Curated,
-    /// Collected widely; some entries are wrong or old.
-    Broad,
-}
-
-/// Functions that role addresses stand for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[allow(missing_docs)] // the words are the definition
-pub enum RoleType {
-    Admin,
-    Support,
-    Sales,
-    Info,
-    Billing,
-    Abuse,
-    Postmaster,
-    Hr,
-    Security,
-    Noreply,
-    Other,
-}
-
-/// How an address is a variant of another one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum AliasType {
-    /// `jane+news@…`: a tag after a separator.
-    PlusTag,
-    /// Dots between every letter or two where the provider ignores dots.
-    DotVariant,
-    /// `anything@jane.provider.example`: the mailbox is the subdomain.
-    Subdomain,
-    /// A relay service's address that forwards to a hidden mailbox.
-    ProviderAlias,
-}
-
-/// How much a local part looks like random characters.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct RandomPattern {
-    /// Calibrated probability of being random, 0 to 1, 4 decimals.
-    pub confidence: f64,
-    /// Shannon bits per character of the input that was looked at, 2 decimals.
-    pub entropy: f64,
-    /// Whether `confidence` reaches the threshold that at most 1 % of real names reach.
-    pub is_random: bool,
-    /// The signals past their threshold, greatest weight first.
-    pub signals: Vec<Signal>,
-}
-
-/// One measured sign of randomness.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Signal {
-    /// Which sign.
-    pub signal: SignalName,
-    /// What was measured, 4 decimals.
-    pub value: f64,
-    /// Where the sign begins to count, 4 decimals.
-    pub threshold: f64,
-    /// How much it counts, 4 decimals.
-    pub weight: f64,
-}
-
-/// Names of the signs of randomness.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[allow(missing_docs)] // the words are the definition
-pub enum SignalName {
-    ImprobableNgrams,
-    HighEntropy,
-    NoVowels,
-    ConsonantRun,
-    DigitRatio,
-    KeyboardWalk,
-    HexLike,
-    UuidLike,
-    RepeatedNgram,
-}
-
-impl Signal {
-    /// How much the sign adds: its weight times what it is past its threshold.
-    pub fn contribution(&self) -> f64 {
-        self.weight * (self.value - self.threshold)
-    }
-}
-
-impl SignalName {
-    /// The stable word, which is also the `reason` of a `random_pattern` verdict.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::ImprobableNgrams => "improbable_ngrams",
-            Self::HighEntropy => "high_entropy",
-            Self::NoVowels => "no_vowels",
-            Self::ConsonantRun => "consonant_run",
-            Self::DigitRatio => "digit_ratio",
-            Self::KeyboardWalk => "keyboard_walk",
-            Self::HexLike => "hex_like",
-            Self::UuidLike => "uuid_like",
-            Self::RepeatedNgram => "repeated_ngram",
-        }
-    }
-}
-
-/// Where DNS sends mail for a domain (RFC 5321 §5.1, RFC 7505).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "kind")]
-pub enum MailRoute {
-    /// MX records, best preference first.
-    Mx {
-        /// At most [`crate::MX_HOSTS_MAX`] hosts.
-        hosts: Vec<MailHost>,
-        /// A null MX stood beside real ones, against RFC 7505 §3.
-        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-        beside_null: bool,
-    },
-    /// No MX, but an address record: the domain is its own mail host.
-    Implicit,
-    /// `MX 0 .`: the domain accepts no mail.
-    NullMx,
-    /// The domain exists and has neither MX nor address records.
-    NoMail,
-    /// The domain does not exist (NXDOMAIN).
-    NoDomain,
-    /// DNS gave no answer: this says nothing about the domain.
-    Unanswered {
-        /// What went wrong.
-        failure: LookupFailure,
-    },
-}
-
-/// One MX record.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct MailHost {
-    /// Lower is tried first.
-    pub preference: u16,
-    /// Host name: A-label, lower case, no final dot.
-    pub name: Box<str>,
-}
-
-/// What an installation remembers of a mailbox from before.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "fact")]
-pub enum HistoryFact {
-    /// The mailbox was refused for good, so many days ago.
-    HardBounce {
-        /// Whole days since then.
-        age_days: u32,
-    },
-    /// Evidence other than a RCPT reply proves the mailbox (mail to it was answered, say).
-    Confirmed,
-}
-
-/// Kinds of risk lists that operators import.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RiskSource {
-    /// Addresses that exist to catch senders of unsolicited mail.
-    SpamTrap,
-    /// People who reported mail as unsolicited.
-    ComplaintSource,
-}
-
-/// A failure of ours, or of a stage: it says nothing about the mailbox.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Fault {
-    /// What happened.
-    pub cause: FaultCause,
-    /// For a person; never holds an address.
-    pub message: Box<str>,
-    /// Keys of the findings that the stage would have made, so that the judge knows what is missing.
-    pub lost: Arc<[Box<str>]>,
-}
-
-/// Ways in which a stage fails a subject.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum FaultCause {
-    /// The slot's deadline passed first.
-    Deadline,
-    /// The whole request's or job's deadline passed first.
-    RequestDeadline,
-    /// The caller no longer wants the answer.
-    Canceled,
-    /// The stage returned an error.
-    Error,
-    /// The stage panicked.
-    Panic,
-    /// The stage ended without settling the subject.
-    Unsettled,
-}
+#[cfg(test)]
+mod tests;

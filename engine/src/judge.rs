@@ -1,14 +1,21 @@
 //! The judge: findings in, one judgement out. Pure: no clock, no options but the [`Policy`], no memory.
 //!
 //! Two steps. First the state of the mailbox, from what this run saw of it. Then the category, by a list of rules of
-//! which the first that matches wins. Stages never decide, so what is right or wrong about a verdict is here.
+//! which the first that matches wins; an opinion of a plugin with the authority to decide stands in that list at the
+//! place of its category, after our own rule, unless it goes against an answer. Stages never decide, so what is right
+//! or wrong about a verdict is here.
+
+mod mailbox;
+mod weighing;
 
 use serde::{Deserialize, Serialize};
 
+use self::mailbox::Mailbox;
+pub use self::weighing::Weight;
 use crate::{
-    AliasType, CatchAll, CatchAllSource, Category, Confidence, Fault, FaultCause, Finding, Flags,
-    HistoryFact, MailRoute, MailboxState, ProbeFailure, RandomPattern, Reading, Reason, ReplyClass,
-    RiskSource, RoleType, Signal, Strength, SyntaxError, Tier, confidence::Evidence,
+    AliasType, CatchAll, Category, Confidence, Fault, Finding, Flags, HistoryFact, MailRoute, MailboxState,
+    Opinion, ProbeFailure, RandomPattern, Reading, Reason, RiskSource, RoleType, Signal, SyntaxError, Tier,
+    confidence::Evidence,
 };
 
 /// What an operator may choose about judging.
@@ -54,7 +61,7 @@ pub enum RandomPolicy {
 pub struct Judgement {
     /// One of the ten categories.
     pub category: Category,
-    /// The observed cause; `None` for deliverable.
+    /// The observed cause, or the word of the plugin that decided; `None` for deliverable.
     pub reason: Option<Reason>,
     /// How probable the category's claim is.
     pub confidence: Confidence,
@@ -66,13 +73,21 @@ pub struct Judgement {
     pub flags: Flags,
     /// The domain that the writer may have meant.
     pub suggestion: Option<Box<str>>,
+    /// What became of each opinion among the findings, in their order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub opinions: Vec<Weight>,
 }
 
 /// Judges what was found.
 pub fn judge<'a>(findings: impl IntoIterator<Item = &'a Finding>, policy: Policy) -> Judgement {
     let seen = Seen::of(findings);
     let mailbox = seen.mailbox(policy);
-    let (category, reason, confidence) = seen.category(mailbox, policy);
+    let (place, reason, confidence) = seen.first_rule(&mailbox, policy);
+    let (opinions, decisive) = seen.weigh(place, &mailbox, policy);
+    let (category, reason, confidence) = match decisive {
+        Some(opinion) => weighing::ruling(opinion),
+        None => (place.category(), reason, confidence),
+    };
     Judgement {
         category,
         reason,
@@ -81,6 +96,41 @@ pub fn judge<'a>(findings: impl IntoIterator<Item = &'a Finding>, policy: Policy
         mailbox_reason: mailbox.reason,
         flags: seen.flags(),
         suggestion: seen.suggestion().map(Into::into),
+        opinions,
+    }
+}
+
+/// Places of the decision list. Of all rules that match, the one at the earliest place wins.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Place {
+    Syntax,
+    Duplicate,
+    Disposable,
+    Undeliverable,
+    HighRisk,
+    RiskyDomain,
+    Unanswered,
+    RandomPattern,
+    AcceptAll,
+    Risky,
+    Deliverable,
+    Unchecked,
+}
+
+impl Place {
+    fn category(self) -> Category {
+        match self {
+            Self::Syntax => Category::InvalidSyntax,
+            Self::Duplicate => Category::Duplicate,
+            Self::Disposable => Category::Disposable,
+            Self::Undeliverable => Category::Undeliverable,
+            Self::HighRisk => Category::HighRisk,
+            Self::RiskyDomain | Self::Risky => Category::Risky,
+            Self::Unanswered | Self::Unchecked => Category::Unknown,
+            Self::RandomPattern => Category::RandomPattern,
+            Self::AcceptAll => Category::AcceptAll,
+            Self::Deliverable => Category::Deliverable,
+        }
     }
 }
 
@@ -100,43 +150,15 @@ struct Seen<'a> {
     random: Option<&'a RandomPattern>,
     route: Option<&'a MailRoute>,
     reply: Option<&'a Reading>,
-    catch_all: Option<CatchAll>,
+    /// Some reply says something of the mailbox itself, be it too weak to count.
+    is_answered: bool,
+    catch_all: Option<&'a CatchAll>,
     failed: Option<ProbeFailure>,
     bounced_days_ago: Option<u32>,
     confirmed: bool,
     risk: Option<RiskSource>,
     fault: Option<&'a Fault>,
-}
-
-/// The mailbox's state, its cause, and how sure the claim is that follows from it.
-#[derive(Clone, Copy)]
-struct Mailbox {
-    state: MailboxState,
-    reason: Option<Reason>,
-    confidence: Confidence,
-}
-
-impl Mailbox {
-    fn new(state: MailboxState, reason: impl Into<Option<Reason>>, confidence: Confidence) -> Self {
-        Self { state, reason: reason.into(), confidence }
-    }
-
-    fn unanswered(reason: Reason) -> Self {
-        Self::new(MailboxState::Unanswered, reason, Confidence::NOTHING)
-    }
-
-    /// Nothing can be delivered; an answer too weak to say so is no answer.
-    fn dead(state: MailboxState, reason: Reason, confidence: Confidence) -> Self {
-        if confidence < Confidence::UNDELIVERABLE_MIN {
-            return Self::unanswered(Reason::BlockedByServer);
-        }
-        Self::new(state, reason, confidence)
-    }
-
-    fn is_dead(self) -> bool {
-        use MailboxState::{Disabled, NoDomain, NoMail, NoMailHost, NonAsciiUnsupported, NotFound};
-        matches!(self.state, NotFound | Disabled | NoDomain | NoMailHost | NoMail | NonAsciiUnsupported)
-    }
+    opinions: Vec<&'a Opinion>,
 }
 
 impl<'a> Seen<'a> {
@@ -155,8 +177,11 @@ impl<'a> Seen<'a> {
                 Finding::Alias(alias) => seen.alias = Some(*alias),
                 Finding::RandomPattern(pattern) => seen.random = Some(pattern),
                 Finding::Route(route) => seen.route = Some(route),
-                Finding::Reply(reading) => seen.reply = Some(reading),
-                Finding::CatchAll(catch_all) => seen.catch_all = Some(*catch_all),
+                Finding::Reply(reading) => {
+                    seen.reply = Some(reading);
+                    seen.is_answered |= reading.class.unknown_reason().is_none();
+                }
+                Finding::CatchAll(catch_all) => seen.catch_all = Some(catch_all),
                 Finding::ProbeFailed(failure) => seen.failed = Some(*failure),
                 Finding::History(HistoryFact::HardBounce { age_days }) => {
                     seen.bounced_days_ago = Some(*age_days);
@@ -165,161 +190,72 @@ impl<'a> Seen<'a> {
                 Finding::RiskList(source) => seen.risk = Some(*source),
                 Finding::DuplicateOf(_) => seen.duplicate = true,
                 Finding::Fault(fault) if hides_the_mailbox(fault) => seen.fault = Some(fault),
-                Finding::Fault(_) | Finding::Operator(_) | Finding::DomainTrust(_) => {}
+                Finding::Opinion(opinion) => seen.opinions.push(opinion),
+                Finding::Fault(_) | Finding::Operator(_) | Finding::DomainTrust(_) | Finding::Plugin(_) => {}
             }
         }
         seen
     }
 
-    /// What this run, or else a fresh memory, says of the mailbox.
-    fn mailbox(&self, policy: Policy) -> Mailbox {
-        use MailboxState::{Invalid, NoDomain, NoMail, NoMailHost, NotFound, Unchecked};
-        let gone = |state, reason| Mailbox::dead(state, reason, Evidence::DomainGone.score(false, false));
-        if self.syntax.is_some() {
-            return Mailbox::new(Invalid, None, Confidence::CERTAIN);
-        }
-        match self.route {
-            Some(MailRoute::NoDomain) => return gone(NoDomain, Reason::DomainNotFound),
-            Some(MailRoute::NoMail) => return gone(NoMailHost, Reason::NoMxRecord),
-            Some(MailRoute::NullMx) => return gone(NoMail, Reason::NullMx),
-            Some(MailRoute::Mx { .. } | MailRoute::Implicit | MailRoute::Unanswered { .. }) | None => {}
-        }
-        if let Some(reading) = self.reply {
-            return self.by_reply(reading);
-        }
-        match (self.failed, self.fault, self.bounced_days_ago) {
-            (Some(ProbeFailure::MxWithoutAddress), ..) => gone(NoMailHost, Reason::NoMxRecord),
-            (Some(ProbeFailure::DnsFailure) | None, Some(fault), _) => {
-                Mailbox::unanswered(fault_reason(fault.cause))
-            }
-            (Some(failure), ..) if failure != ProbeFailure::NotProbed => {
-                Mailbox::unanswered(failure.reason())
-            }
-            (_, _, Some(days)) if days < policy.history_trust_days => {
-                Mailbox::dead(NotFound, Reason::MailboxNotFound, Evidence::RefusedByCode.score(false, false))
-            }
-            _ => Mailbox::new(Unchecked, Reason::NoSmtpCheck, Confidence::NOTHING),
-        }
-    }
-
-    fn by_reply(&self, reading: &Reading) -> Mailbox {
-        use MailboxState::{Disabled, Full, NoMail, NonAsciiUnsupported, NotFound};
-        let refused = match reading.strength {
-            Strength::Operator => Evidence::RefusedByOperatorRule,
-            Strength::Code => Evidence::RefusedByCode,
-            Strength::Text => Evidence::RefusedByText,
-            Strength::Bare => Evidence::RefusedBare,
-        }
-        .score(reading.agreed, false);
-        match reading.class {
-            ReplyClass::Accepted => self.accepted(),
-            ReplyClass::NoSuchMailbox | ReplyClass::NoSuchDomain => {
-                Mailbox::dead(NotFound, Reason::MailboxNotFound, refused)
-            }
-            ReplyClass::Disabled => Mailbox::dead(Disabled, Reason::MailboxDisabled, refused),
-            ReplyClass::NotAcceptingMail => Mailbox::dead(NoMail, Reason::DomainNotAcceptingMail, refused),
-            ReplyClass::NonAsciiUnsupported => {
-                Mailbox::dead(NonAsciiUnsupported, Reason::NonAsciiUnsupported, refused)
-            }
-            ReplyClass::Full => Mailbox::new(Full, Reason::MailboxFull, Evidence::Risky.score(false, false)),
-            other => Mailbox::unanswered(other.unknown_reason().unwrap_or(Reason::ProtocolError)),
-        }
-    }
-
-    /// An accepted recipient proves a mailbox only where another one was refused.
-    fn accepted(&self) -> Mailbox {
-        let implicit = matches!(self.route, Some(MailRoute::Implicit));
-        match self.catch_all {
-            Some(CatchAll::Yes { .. }) if self.confirmed => {
-                let confidence = Evidence::CatchAllConfirmed.score(false, implicit);
-                Mailbox::new(MailboxState::CatchAllConfirmed, None, confidence)
-            }
-            Some(CatchAll::Yes { source }) => {
-                let reason = match source {
-                    CatchAllSource::Operator => Reason::OperatorAcceptsAll,
-                    CatchAllSource::Session | CatchAllSource::Cache => Reason::CatchAll,
-                };
-                Mailbox::new(MailboxState::CatchAll, reason, Evidence::RandomAccepted.score(false, false))
-            }
-            Some(CatchAll::No { source }) => {
-                let evidence = match source {
-                    CatchAllSource::Session => Evidence::AcceptedRandomRefused,
-                    CatchAllSource::Cache | CatchAllSource::Operator => Evidence::AcceptedRandomRefusedBefore,
-                };
-                Mailbox::new(MailboxState::Accepted, None, evidence.score(false, implicit))
-            }
-            Some(CatchAll::Unknown { reason }) => Mailbox::unanswered(reason),
-            None => {
-                Mailbox::unanswered(self.fault.map_or(Reason::InconsistentAnswers, |f| fault_reason(f.cause)))
-            }
-        }
-    }
-
     /// The decision list; the first rule that matches wins.
-    fn category(&self, mailbox: Mailbox, policy: Policy) -> (Category, Option<Reason>, Confidence) {
-        use MailboxState::{Accepted, CatchAll, CatchAllConfirmed, Full, Unanswered, Unchecked};
-        let state = mailbox.state;
-        let is_proven = matches!(state, Accepted | CatchAllConfirmed);
+    fn first_rule(&self, mailbox: &Mailbox, policy: Policy) -> (Place, Option<Reason>, Confidence) {
         let sure = |evidence: Evidence| evidence.score(false, false);
-        let by_mailbox = |category| (category, mailbox.reason, mailbox.confidence);
-        let risky = |reason| (Category::Risky, Some(reason), sure(Evidence::Risky));
-        let high_risk = |reason| (Category::HighRisk, Some(reason), sure(Evidence::HighRisk));
+        let by_mailbox = |place| (place, mailbox.reason.clone(), mailbox.confidence);
+        let disposable = |reason, evidence| (Place::Disposable, Some(reason), sure(evidence));
+        let risky = |place, reason| (place, Some(reason), sure(Evidence::Risky));
 
         if let Some(error) = self.syntax {
-            return (Category::InvalidSyntax, Some(Reason::Syntax(error.reason)), Confidence::CERTAIN);
+            return (Place::Syntax, Some(Reason::Syntax(error.reason)), Confidence::CERTAIN);
         }
         if self.duplicate {
-            return (Category::Duplicate, Some(Reason::DuplicateOfRow), Confidence::CERTAIN);
+            return (Place::Duplicate, Some(Reason::DuplicateOfRow), Confidence::CERTAIN);
         }
         if self.disposable == Some(Tier::Curated) {
-            return (Category::Disposable, Some(Reason::DisposableDomain), sure(Evidence::DisposableCurated));
+            return disposable(Reason::DisposableDomain, Evidence::DisposableCurated);
         }
         if self.disposable_mx {
-            return (Category::Disposable, Some(Reason::DisposableMx), sure(Evidence::DisposableMx));
+            return disposable(Reason::DisposableMx, Evidence::DisposableMx);
         }
         if mailbox.is_dead() {
-            return by_mailbox(Category::Undeliverable);
+            return by_mailbox(Place::Undeliverable);
         }
-        if !is_proven && let Some(reason) = self.high_risk() {
-            return high_risk(reason);
+        if !mailbox.is_proven()
+            && let Some(reason) = self.high_risk()
+        {
+            return (Place::HighRisk, Some(reason), sure(Evidence::HighRisk));
         }
         if self.typo_trap && self.domain_exists() {
-            return risky(Reason::TypoDomain);
+            return risky(Place::RiskyDomain, Reason::TypoDomain);
         }
         if self.parked {
-            return risky(Reason::ParkedDomain);
+            return risky(Place::RiskyDomain, Reason::ParkedDomain);
         }
-        if state == Unanswered {
-            return by_mailbox(Category::Unknown);
+        if mailbox.state == MailboxState::Unanswered {
+            return by_mailbox(Place::Unanswered);
         }
-        if let Some(random) = self.random.filter(|random| random.is_random) {
-            let is_open = matches!(state, CatchAll | Unchecked) || policy.random == RandomPolicy::Always;
-            if is_open {
-                let by_contribution =
-                    |a: &&Signal, b: &&Signal| a.contribution().total_cmp(&b.contribution());
-                let reason = random.signals.iter().max_by(by_contribution).map(|s| Reason::Signal(s.signal));
-                return (Category::RandomPattern, reason, Confidence::from_probability(random.confidence));
-            }
+        if let Some(random) = self.random.filter(|random| random.is_random)
+            && mailbox.may_be_random(policy)
+        {
+            let by_contribution = |a: &&Signal, b: &&Signal| a.contribution().total_cmp(&b.contribution());
+            let reason = random.signals.iter().max_by(by_contribution).map(|s| Reason::Signal(s.signal));
+            return (Place::RandomPattern, reason, Confidence::from_probability(random.confidence));
         }
-        if state == CatchAll {
-            return by_mailbox(Category::AcceptAll);
+        if mailbox.state == MailboxState::CatchAll {
+            return by_mailbox(Place::AcceptAll);
         }
-        if state == Full {
-            return by_mailbox(Category::Risky);
+        if mailbox.state == MailboxState::Full {
+            return by_mailbox(Place::Risky);
         }
         if self.disposable == Some(Tier::Broad) {
-            return risky(Reason::DisposableSuspected);
+            return risky(Place::Risky, Reason::DisposableSuspected);
         }
-        if is_proven && self.bounced_days_ago.is_some() {
-            return risky(Reason::KnownBounceBefore);
+        if mailbox.is_proven() && self.bounced_days_ago.is_some() {
+            return risky(Place::Risky, Reason::KnownBounceBefore);
         }
         if self.role.is_some() && policy.role == RolePolicy::Risky {
-            return risky(Reason::RoleBased);
+            return risky(Place::Risky, Reason::RoleBased);
         }
-        if is_proven {
-            return by_mailbox(Category::Deliverable);
-        }
-        by_mailbox(Category::Unknown)
+        by_mailbox(if mailbox.is_proven() { Place::Deliverable } else { Place::Unchecked })
     }
 
     fn high_risk(&self) -> Option<Reason> {
@@ -360,13 +296,4 @@ impl<'a> Seen<'a> {
 /// Only the loss of an answer about the mailbox makes it unknown; a lost flag does not.
 fn hides_the_mailbox(fault: &Fault) -> bool {
     fault.lost.iter().any(|key| matches!(&**key, "dns.route" | "smtp.reply"))
-}
-
-fn fault_reason(cause: FaultCause) -> Reason {
-    match cause {
-        FaultCause::Deadline => Reason::Timeout,
-        FaultCause::RequestDeadline => Reason::DeadlinePassed,
-        FaultCause::Canceled => Reason::Canceled,
-        FaultCause::Error | FaultCause::Panic | FaultCause::Unsettled => Reason::StageFault,
-    }
 }

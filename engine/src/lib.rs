@@ -17,6 +17,7 @@ mod judge;
 mod limits;
 mod operator;
 mod pipeline;
+mod plugin;
 mod probe;
 mod reason;
 mod resolve;
@@ -33,10 +34,11 @@ pub use finding::{
     AliasType, Fault, FaultCause, Finding, HistoryFact, MailHost, MailRoute, RandomPattern, Recorded,
     RiskSource, RoleType, STOP_WORDS, Signal, SignalName, SyntaxError, SyntaxReason, Tier,
 };
-pub use judge::{Judgement, Policy, RandomPolicy, RolePolicy, judge};
+pub use judge::{Judgement, Policy, RandomPolicy, RolePolicy, Weight, judge};
 pub use limits::*;
 pub use operator::{OPERATORS, Operator};
 pub use pipeline::{OnFault, Pipeline, PipelineError, Slot, SlotReport};
+pub use plugin::{Authority, Opinion, PluginFact};
 pub use probe::{
     Answer, Answered, Answers, Ask, CatchAll, CatchAllSource, DialogueStage, EgressId, MxSet, ProbeFailure,
     Prober, Reading, ReplyClass, Stop, Strength,
@@ -45,4 +47,4 @@ pub use reason::{Category, MailboxState, Reason};
 pub use resolve::{Lookup, LookupFailure, RecordData, RecordKind, Resolver};
 pub use stage::{BoxFuture, Check, Context, Facts, Flow, Outcome, Pure, Stage, StageError};
 pub use subject::{Deferral, Subject};
-pub use verdict::{Evidence, Flags, JUDGE_VERSION, Verdict};
+pub use verdict::{Evidence, Flags, JUDGE_VERSION, Verdict, WeighedOpinion};

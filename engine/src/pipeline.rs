@@ -1,6 +1,6 @@
 //! A pipeline: ordered slots, each a stage with its limits. It runs a batch through them and loses nothing that is settled.
 
-use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{borrow::Cow, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures_util::FutureExt;
 use serde::{Deserialize, Serialize};
@@ -16,6 +16,7 @@ pub struct Slot {
     deadline: Option<Duration>,
     on_fault: OnFault,
     stop_on: Arc<[Box<str>]>,
+    reads: Arc<[Box<str>]>,
     writes: Arc<[Box<str>]>,
 }
 
@@ -71,8 +72,18 @@ impl Slot {
     /// A slot without limits of its own: the run's deadline holds.
     pub fn new(stage: Arc<dyn Stage>) -> Self {
         let name = Arc::from(stage.name());
-        let writes = stage.facts().writes.iter().map(|key| key.as_ref().into()).collect();
-        Self { stage, name, deadline: None, on_fault: OnFault::Continue, stop_on: Arc::from([]), writes }
+        let facts = stage.facts();
+        let owned = |keys: &[Cow<'static, str>]| keys.iter().map(|key| key.as_ref().into()).collect();
+        let (reads, writes) = (owned(&facts.reads), owned(&facts.writes));
+        Self {
+            stage,
+            name,
+            deadline: None,
+            on_fault: OnFault::Continue,
+            stop_on: Arc::from([]),
+            reads,
+            writes,
+        }
     }
 
     /// Limits the stage's time for one batch.
@@ -87,8 +98,9 @@ impl Slot {
         Self { on_fault, ..self }
     }
 
-    /// Findings of earlier stages with which a subject does not enter this slot, nor a later one
-    /// ([`crate::STOP_WORDS`]): the answer is there, the work is saved.
+    /// Findings of earlier stages with which a subject does not enter this slot, nor a later one: the answer is
+    /// there, the work is saved. A word is one of [`crate::STOP_WORDS`], or the name of a stage, which stands for any
+    /// opinion of that stage, whatever its authority.
     #[must_use]
     pub fn stop_on(self, words: impl IntoIterator<Item = impl Into<Box<str>>>) -> Self {
         Self { stop_on: words.into_iter().map(Into::into).collect(), ..self }
@@ -98,6 +110,11 @@ impl Slot {
     pub fn name(&self) -> &Arc<str> {
         &self.name
     }
+
+    /// A fact that the stage reads and that is not among those written before it.
+    fn missing(&self, written: &[Box<str>]) -> Option<&str> {
+        self.reads.iter().find(|fact| !written.contains(fact)).map(|fact| &**fact)
+    }
 }
 
 /// Ordered slots under a name.
@@ -105,6 +122,7 @@ impl Slot {
 pub struct Pipeline {
     name: Arc<str>,
     slots: Vec<Slot>,
+    bereft: Vec<Arc<str>>,
 }
 
 impl Pipeline {
@@ -113,19 +131,18 @@ impl Pipeline {
     /// # Errors
     /// [`PipelineError`] when the order cannot work.
     pub fn new(name: &str, slots: Vec<Slot>) -> Result<Self, PipelineError> {
-        let mut written: Vec<String> = Vec::new();
+        let mut written: Vec<Box<str>> = Vec::new();
         for (position, slot) in slots.iter().enumerate() {
             let stage = slot.name.to_string();
             if slots[..position].iter().any(|earlier| earlier.name == slot.name) {
                 return Err(PipelineError::Twice { stage });
             }
-            let facts = slot.stage.facts();
-            if let Some(fact) = facts.reads.iter().find(|key| !written.iter().any(|w| w == *key)) {
-                return Err(PipelineError::MissingFact { stage, fact: fact.to_string() });
+            if let Some(fact) = slot.missing(&written) {
+                return Err(PipelineError::MissingFact { stage, fact: fact.into() });
             }
-            written.extend(facts.writes.iter().map(ToString::to_string));
+            written.extend(slot.writes.iter().cloned());
         }
-        Ok(Self { name: name.into(), slots })
+        Ok(Self { name: name.into(), slots, bereft: Vec::new() })
     }
 
     /// The pipeline's name.
@@ -133,11 +150,26 @@ impl Pipeline {
         &self.name
     }
 
-    /// The same pipeline without some stages: what a request switched off.
+    /// The same pipeline without some stages: what a request switched off. A stage that reads what nobody is left to
+    /// write is switched off too, and so on down the pipeline; [`Pipeline::bereft`] names those.
     #[must_use]
     pub fn without(&self, stages: &[&str]) -> Self {
-        let kept = |slot: &&Slot| !stages.contains(&&*slot.name);
-        Self { name: self.name.clone(), slots: self.slots.iter().filter(kept).cloned().collect() }
+        let mut rest = Self { name: self.name.clone(), slots: Vec::new(), bereft: self.bereft.clone() };
+        let mut written: Vec<Box<str>> = Vec::new();
+        for slot in self.slots.iter().filter(|slot| !stages.contains(&&*slot.name)) {
+            if slot.missing(&written).is_some() {
+                rest.bereft.push(slot.name.clone());
+                continue;
+            }
+            written.extend(slot.writes.iter().cloned());
+            rest.slots.push(slot.clone());
+        }
+        rest
+    }
+
+    /// The stages that nobody switched off, and that do not run because what they read is no longer written.
+    pub fn bereft(&self) -> &[Arc<str>] {
+        &self.bereft
     }
 
     /// Runs the batch through every slot. Never fails: what goes wrong is a fault finding of the subjects it struck.

@@ -182,7 +182,7 @@ pub enum Strength {
 }
 
 /// Whether a domain accepts every recipient.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "is")]
 pub enum CatchAll {
     /// A recipient that cannot exist was accepted.

@@ -1,5 +1,7 @@
 //! The words of a verdict: category, group and cause, and the state of the mailbox behind them.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{SignalName, SyntaxReason};
@@ -40,7 +42,7 @@ impl Category {
 }
 
 /// The observed cause of a verdict. Its [`group`](Reason::group) is the verdict's sub-category.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs)] // the contract's words
 pub enum Reason {
@@ -83,11 +85,14 @@ pub enum Reason {
     Syntax(SyntaxReason),
     #[serde(untagged)]
     Signal(SignalName),
+    /// A plugin's own word. One that is also a word of ours is read back as ours.
+    #[serde(untagged)]
+    Plugin(Arc<str>),
 }
 
 impl Reason {
     /// The cause's word on the wire.
-    pub fn word(self) -> &'static str {
+    pub fn word(&self) -> &str {
         match self {
             Self::NoMxRecord => "no_mx_record",
             Self::NullMx => "null_mx",
@@ -133,12 +138,14 @@ impl Reason {
                 SyntaxReason::ControlCharacter => "control_character",
             },
             Self::Signal(name) => name.word(),
+            Self::Plugin(word) => word,
         }
     }
 
-    /// The group's word: the same as the cause's, but for two groups that hold several causes.
-    pub fn group(self) -> &'static str {
+    /// The group's word: the same as the cause's, but for three groups that hold several causes.
+    pub fn group(&self) -> &str {
         match self {
+            Self::Plugin(_) => "plugin",
             Self::OperatorAcceptsAll => Self::CatchAll.word(),
             Self::Signal(_) => "random_local_part",
             other => other.word(),

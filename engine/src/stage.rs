@@ -21,7 +21,9 @@ pub trait Stage: Send + Sync {
     /// The stage's name, as pipelines list it.
     fn name(&self) -> &str;
 
-    /// The findings it needs from earlier stages and those it makes; checked before anything runs.
+    /// The findings that it cannot do without, and those that it makes; checked before anything runs. Where what it
+    /// reads is switched off for a request, so is the stage ([`Pipeline::without`](crate::Pipeline::without)). A stage
+    /// that has opinions lists `opinion` among those it makes.
     fn facts(&self) -> Facts {
         Facts::default()
     }
@@ -36,7 +38,7 @@ pub trait Stage: Send + Sync {
 /// Keys of findings that a stage reads and writes.
 #[derive(Debug, Clone, Default)]
 pub struct Facts {
-    /// Read from earlier stages.
+    /// Read from earlier stages, without which this one has no meaning.
     pub reads: Vec<Cow<'static, str>>,
     /// Made by this one.
     pub writes: Vec<Cow<'static, str>>,

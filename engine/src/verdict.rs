@@ -1,12 +1,12 @@
 //! Verdicts: what the judge said of a subject, with the evidence that lets anyone judge it again.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Address, AliasType, Finding, Judgement, Policy, Recorded, RoleType, Subject, judge};
+use crate::{Address, AliasType, Finding, Judgement, Policy, Recorded, RoleType, Subject, Weight, judge};
 
-/// Version of the rules in `judge.rs`. Raised when the same findings may get another verdict.
+/// Version of the rules of the judge. Raised when the same findings may get another verdict.
 pub const JUDGE_VERSION: u32 = 1;
 
 /// What an address is besides its category.
@@ -50,6 +50,21 @@ pub struct Evidence {
     pub policy: Policy,
     /// What was found, and by which stage.
     pub findings: Vec<Recorded>,
+    /// What became of each opinion among the findings, in their order. Told, not judged by: judging again weighs anew.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub opinions: Vec<WeighedOpinion>,
+}
+
+/// What became of a stage's opinion.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WeighedOpinion {
+    /// The stage that holds it.
+    pub stage: Arc<str>,
+    /// What became of it.
+    pub weight: Weight,
+    /// The stage whose opinion took part instead, where this one was overruled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overruled_by: Option<Arc<str>>,
 }
 
 /// Without the input: no address gets into a log in full.
@@ -64,8 +79,10 @@ impl Verdict {
     /// Judges a subject by what was found of it.
     pub fn of(subject: Subject, policy: Policy) -> Self {
         let Subject { input, address, findings, settled, .. } = subject;
-        let evidence = Evidence { judge: JUDGE_VERSION, policy, findings };
-        Self { input, address, judgement: evidence.judge_again(), evidence, last_slot: settled }
+        let mut evidence = Evidence { judge: JUDGE_VERSION, policy, findings, opinions: Vec::new() };
+        let judgement = evidence.judge_again();
+        evidence.weigh(&judgement.opinions);
+        Self { input, address, judgement, evidence, last_slot: settled }
     }
 }
 
@@ -73,6 +90,24 @@ impl Evidence {
     /// The judgement that this evidence leads to.
     pub fn judge_again(&self) -> Judgement {
         judge(self.findings(), self.policy)
+    }
+
+    /// Puts the names of stages to what the judge said of their opinions.
+    fn weigh(&mut self, weights: &[Weight]) {
+        if weights.is_empty() {
+            return;
+        }
+        let stages = self.findings.iter().filter(|recorded| matches!(recorded.finding, Finding::Opinion(_)));
+        let weighed: Vec<_> =
+            stages.map(|recorded| recorded.stage.clone()).zip(weights.iter().copied()).collect();
+        let first = weighed.iter().find(|(_, weight)| matches!(weight, Weight::Decided | Weight::Outranked));
+        let first = first.map(|(stage, _)| stage.clone());
+        let told = |(stage, weight)| WeighedOpinion {
+            stage,
+            weight,
+            overruled_by: first.clone().filter(|_| weight == Weight::Overruled),
+        };
+        self.opinions = weighed.into_iter().map(told).collect();
     }
 
     /// What was found, in order.

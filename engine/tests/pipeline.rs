@@ -5,8 +5,9 @@
 use std::{sync::Arc, time::Duration};
 
 use mailsonde_engine::{
-    Batch, BoxFuture, Check, Context, Deferral, EgressId, Facts, FaultCause, Finding, OnFault, Outcome,
-    Pipeline, PipelineError, Pure, RoleType, Slot, Stage, StageError, Subject, Tier,
+    Authority, Batch, BoxFuture, Category, Check, Context, Deferral, EgressId, Facts, FaultCause, Finding,
+    OnFault, Opinion, Outcome, Pipeline, PipelineError, PluginFact, Pure, RoleType, Slot, Stage, StageError,
+    Subject, Tier,
 };
 use tokio::{sync::watch, time::sleep};
 
@@ -80,11 +81,12 @@ fn batch(inputs: &[&str]) -> Batch {
 }
 
 /// Runs the slots and tells, for each subject, the keys of its findings.
-async fn keys(slots: Vec<Slot>, inputs: &[&str]) -> Vec<Vec<&'static str>> {
+async fn keys(slots: Vec<Slot>, inputs: &[&str]) -> Vec<Vec<String>> {
     let pipeline = Pipeline::new("test", slots).unwrap();
     let mut batch = batch(inputs);
     pipeline.run(&Context::within(Duration::from_mins(1)), &mut batch).await;
-    batch.subjects().iter().map(|subject| subject.findings().map(Finding::key).collect()).collect()
+    let keys = |subject: &Subject| subject.findings().map(|finding| finding.key().to_owned()).collect();
+    batch.subjects().iter().map(keys).collect()
 }
 
 fn cause(batch: &Batch, at: usize) -> Option<FaultCause> {
@@ -158,6 +160,45 @@ async fn stop_on_keeps_answered_subjects_out_of_a_slot_and_all_later_ones() {
     assert_eq!(found, [["disposable.tier"]]);
 }
 
+/// A plugin's stage that has an opinion on subjects whose input begins with its name.
+struct Plugin(&'static str, Authority);
+
+impl Check for Plugin {
+    fn name(&self) -> &str {
+        self.0
+    }
+
+    fn facts(&self) -> Facts {
+        Facts::new(&[], &["opinion", "plugin.seen"])
+    }
+
+    fn check(&self, subject: &Subject, outcome: &mut Outcome) {
+        outcome.found(Finding::Plugin(PluginFact { key: "plugin.seen".into(), value: true.into() }));
+        if subject.input().starts_with(self.0) {
+            let category = Category::HighRisk;
+            outcome.found(Finding::Opinion(Opinion {
+                category,
+                reason: "as_told".into(),
+                score: 0.9,
+                authority: self.1,
+            }));
+        }
+    }
+}
+
+#[tokio::test]
+async fn stop_on_names_a_stage_whose_opinions_stop_whatever_their_authority() {
+    for authority in [Authority::Advise, Authority::Decide] {
+        let plugin = |name| Slot::new(Arc::new(Pure(Plugin(name, authority))));
+        let slots = vec![plugin("one"), plugin("two"), mark("mark").stop_on(["disposable", "one"])];
+        let found = keys(slots, &["one of them", "two of them", "nobody"]).await;
+        let seen = "plugin.seen";
+        assert_eq!(found[0], [seen, "opinion", seen]);
+        assert_eq!(found[1], [seen, seen, "opinion", "disposable.tier"]);
+        assert_eq!(found[2], [seen, seen, "disposable.tier"]);
+    }
+}
+
 #[tokio::test]
 async fn the_first_word_on_a_subject_counts() {
     struct Twice;
@@ -226,6 +267,37 @@ async fn what_is_switched_off_does_not_run() {
     let mut batch = batch(&["a"]);
     let reports = pipeline.run(&Context::within(Duration::from_secs(1)), &mut batch).await;
     assert_eq!(reports.iter().map(|report| &*report.stage).collect::<Vec<_>>(), ["two"]);
+}
+
+#[test]
+fn who_reads_what_is_switched_off_is_switched_off_too() {
+    struct Link(&'static str, &'static [&'static str], &'static [&'static str]);
+    impl Check for Link {
+        fn name(&self) -> &str {
+            self.0
+        }
+        fn facts(&self) -> Facts {
+            Facts::new(self.1, self.2)
+        }
+        fn check(&self, _: &Subject, _: &mut Outcome) {}
+    }
+    let link = |name, reads, writes| Slot::new(Arc::new(Pure(Link(name, reads, writes))));
+    let slots = vec![
+        link("dns", &[], &["dns.route"]),
+        link("other-dns", &[], &["dns.operator"]),
+        link("plugin", &["dns.route"], &["plugin.seen"]),
+        link("both", &["dns.operator", "plugin.seen"], &["both.seen"]),
+        link("last", &["both.seen"], &[]),
+        link("apart", &["dns.operator"], &[]),
+    ];
+    let pipeline = Pipeline::new("test", slots).unwrap();
+    let bereft = |pipeline: &Pipeline| pipeline.bereft().iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert!(pipeline.bereft().is_empty());
+    assert_eq!(bereft(&pipeline.without(&["apart"])), [] as [&str; 0]);
+    assert_eq!(bereft(&pipeline.without(&["dns"])), ["plugin", "both", "last"]);
+    // Who is named is not among them, and what was lost before stays told.
+    assert_eq!(bereft(&pipeline.without(&["both", "dns"])), ["plugin", "last"]);
+    assert_eq!(bereft(&pipeline.without(&["both"]).without(&["other-dns"])), ["last", "apart"]);
 }
 
 #[cfg(debug_assertions)]

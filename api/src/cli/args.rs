@@ -8,6 +8,8 @@ use clap_complete::Shell;
 use mailsonde_builtin::syntax;
 use serde::Deserialize;
 
+use super::{log::LogLevel, plugin::PluginCommand};
+
 /// Verify email addresses without sending mail.
 #[derive(Debug, Parser)]
 #[command(name = "mailsonde", version, about, max_term_width = 100)]
@@ -18,6 +20,9 @@ pub(super) struct Args {
     /// Print without colours, even on a terminal
     #[arg(long, global = true)]
     pub no_color: bool,
+    /// What plugins and their host may say on standard error
+    #[arg(long, global = true, value_enum, value_name = "LEVEL", default_value_t = LogLevel::Warn)]
+    pub log: LogLevel,
     #[command(subcommand)]
     pub command: Command,
 }
@@ -34,6 +39,9 @@ pub(super) enum Command {
     /// Look at the data lists, or refresh them
     #[command(subcommand)]
     Data(DataCommand),
+    /// Make, test and measure plugins: stages as WebAssembly components
+    #[command(subcommand)]
+    Plugin(PluginCommand),
     /// Print a completion script for a shell
     Completions {
         /// The shell

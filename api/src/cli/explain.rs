@@ -1,13 +1,16 @@
 //! `--explain`: how a verdict came about, slot by slot, in words for a person.
 
+mod opinion;
+
 use std::io::{self, Write};
 
 use mailsonde_engine::{
     AliasType, CatchAll, CatchAllSource, DialogueStage, DomainTrust, FaultCause, Finding, HistoryFact,
-    LookupFailure, MailRoute, ProbeFailure, RandomPattern, Reading, Recorded, ReplyClass, RiskSource,
+    LookupFailure, MailRoute, PluginFact, ProbeFailure, RandomPattern, Reading, ReplyClass, RiskSource,
     SlotReport, Strength, Tier, Verdict,
 };
 
+use self::opinion::opinion_phrases;
 use super::{
     human::{FAINT, escaped},
     meaning::meaning,
@@ -16,13 +19,25 @@ use super::{
 /// Columns before a finding: stage and time.
 const INDENT: usize = 32;
 
+/// Characters of a plugin's value that are shown; the JSON has the rest.
+const VALUE_CHARS_MAX: usize = 120;
+
 /// Writes one line for each stage that found something, then the others in one, then what the verdict means.
 pub(super) fn write_trace(out: &mut impl Write, verdict: &Verdict, reports: &[SlotReport]) -> io::Result<()> {
     let mut silent: Vec<&str> = Vec::new();
+    let mut opinions = opinion_phrases(verdict);
+    let phrases: Vec<(&str, String)> = verdict
+        .evidence
+        .findings
+        .iter()
+        .map(|recorded| match &recorded.finding {
+            Finding::Opinion(_) => (&*recorded.stage, opinions.next().unwrap_or_default()),
+            finding => (&*recorded.stage, phrase(finding)),
+        })
+        .collect();
     for report in reports.iter().filter(|report| Some(report.position) <= verdict.last_slot) {
-        let of_stage = |recorded: &&Recorded| recorded.stage == report.stage;
-        let found: Vec<_> =
-            verdict.evidence.findings.iter().filter(of_stage).map(|r| phrase(&r.finding)).collect();
+        let of_stage = |(stage, _): &&(&str, _)| **stage == *report.stage;
+        let found: Vec<&str> = phrases.iter().filter(of_stage).map(|(_, phrase)| &**phrase).collect();
         if found.is_empty() {
             silent.push(&report.stage);
             continue;
@@ -64,7 +79,7 @@ fn phrase(finding: &Finding) -> String {
         Finding::Parked => "its mail hosts belong to a parking service".into(),
         Finding::DomainTrust(trust) => trust_phrase(trust),
         Finding::Reply(reading) => reply_phrase(reading),
-        Finding::CatchAll(catch_all) => catch_all_phrase(*catch_all),
+        Finding::CatchAll(catch_all) => catch_all_phrase(catch_all),
         Finding::ProbeFailed(failure) => failure_phrase(*failure).into(),
         Finding::History(HistoryFact::HardBounce { age_days }) => {
             format!("refused for good {age_days} days ago")
@@ -73,9 +88,20 @@ fn phrase(finding: &Finding) -> String {
         Finding::RiskList(RiskSource::SpamTrap) => "on your list of spam traps".into(),
         Finding::RiskList(RiskSource::ComplaintSource) => "on your list of people who complained".into(),
         Finding::DuplicateOf(row) => format!("the same mailbox as row {row}"),
-        Finding::Fault(fault) => format!("{}: {}", fault_phrase(fault.cause), fault.message),
+        Finding::Fault(fault) => format!("{}: {}", fault_phrase(fault.cause), escaped(&fault.message)),
+        Finding::Plugin(fact) => fact_phrase(fact),
         other => other.key().to_owned(),
     }
+}
+
+/// A plugin's fact, which may hold anything: `blocklist.rule = "*.example.net"`.
+fn fact_phrase(fact: &PluginFact) -> String {
+    let mut value = fact.value.to_string();
+    if let Some((end, _)) = value.char_indices().nth(VALUE_CHARS_MAX) {
+        value.truncate(end);
+        value.push('…');
+    }
+    format!("{} = {}", escaped(&fact.key), escaped(&value))
 }
 
 fn random_phrase(random: &RandomPattern) -> String {
@@ -177,7 +203,7 @@ fn class_phrase(class: ReplyClass) -> &'static str {
     }
 }
 
-fn catch_all_phrase(catch_all: CatchAll) -> String {
+fn catch_all_phrase(catch_all: &CatchAll) -> String {
     let how = |source| match source {
         CatchAllSource::Session => "asked in the same session",
         CatchAllSource::Cache => "asked earlier",
@@ -185,9 +211,9 @@ fn catch_all_phrase(catch_all: CatchAll) -> String {
     };
     match catch_all {
         CatchAll::Yes { source } => {
-            format!("a recipient that cannot exist is accepted too ({})", how(source))
+            format!("a recipient that cannot exist is accepted too ({})", how(*source))
         }
-        CatchAll::No { source } => format!("a recipient that cannot exist is refused ({})", how(source)),
+        CatchAll::No { source } => format!("a recipient that cannot exist is refused ({})", how(*source)),
         CatchAll::Unknown { reason } => {
             format!("no clear answer for a recipient that cannot exist ({})", reason.word())
         }
@@ -211,3 +237,6 @@ fn failure_phrase(failure: ProbeFailure) -> &'static str {
         ProbeFailure::NotProbed => "not asked, as configured",
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -38,8 +38,8 @@ pub(super) fn write_line(out: &mut impl Write, row: Option<u64>, verdict: &Verdi
 /// Category and cause: `undeliverable · mailbox_not_found`.
 pub(super) fn words(verdict: &Verdict) -> String {
     let category = verdict.judgement.category.word();
-    match verdict.judgement.reason.map(Reason::word) {
-        Some(reason) => format!("{category} · {reason}"),
+    match verdict.judgement.reason.as_ref().map(Reason::word) {
+        Some(reason) => format!("{category} · {}", escaped(reason)),
         None => category.to_owned(),
     }
 }

@@ -1,11 +1,15 @@
 //! What a judgement means, as one sentence for a person.
 
-use mailsonde_engine::{Category, Judgement, Reason};
+use mailsonde_engine::{Category, Judgement, Reason, Weight};
+
+/// A plugin may decide only where no answer about the mailbox says otherwise.
+const BY_PLUGIN: &str = "A plugin decided so, and nothing that was observed speaks against it.";
 
 /// The sentence for a judgement.
 pub(super) fn meaning(judgement: &Judgement) -> &'static str {
-    match judgement.reason {
+    match &judgement.reason {
         Some(reason) => cause(reason),
+        None if judgement.opinions.contains(&Weight::Decided) => BY_PLUGIN,
         None if judgement.category == Category::Deliverable && judgement.flags.is_catch_all => {
             "The domain accepts every recipient, but this mailbox is proven by other means."
         }
@@ -13,7 +17,7 @@ pub(super) fn meaning(judgement: &Judgement) -> &'static str {
     }
 }
 
-fn cause(reason: Reason) -> &'static str {
+fn cause(reason: &Reason) -> &'static str {
     match reason {
         Reason::NoMxRecord => "The domain has no server that takes mail.",
         Reason::NullMx => "The domain says that it accepts no mail.",
@@ -54,5 +58,6 @@ fn cause(reason: Reason) -> &'static str {
         Reason::DuplicateOfRow => "An earlier row holds the same mailbox.",
         Reason::Syntax(_) => "It is no address.",
         Reason::Signal(_) => "The local part looks random, and nothing proves the mailbox.",
+        Reason::Plugin(_) => BY_PLUGIN,
     }
 }

@@ -6,8 +6,10 @@ mod data;
 mod explain;
 mod human;
 mod input;
+mod log;
 mod meaning;
 mod output;
+mod plugin;
 mod reply;
 mod verify;
 
@@ -34,6 +36,7 @@ pub fn run() -> ExitCode {
     if args.no_color {
         anstream::ColorChoice::Never.write_global();
     }
+    log::start(args.log);
     match dispatch(args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
@@ -55,6 +58,7 @@ fn dispatch(args: Args) -> Result<()> {
         Command::Reply(reply) => reply::run(&reply),
         Command::Config(command) => config::run(file, &command),
         Command::Data(command) => data::run(file, &command),
+        Command::Plugin(command) => plugin::run(file, &command),
         Command::Completions { shell } => {
             // Into memory first: the generator panics when the reader of a pipe leaves.
             let mut script = Vec::new();

@@ -68,7 +68,7 @@ fn answer(out: &mut impl Write, args: &ReplyArgs, question: Question) -> Result<
         }
         ReplyFormat::Human => {
             let Meaning { category, reason, rule, .. } = &meaning;
-            let cause = reason.map(|reason| format!(" · {}", reason.word())).unwrap_or_default();
+            let cause = reason.as_ref().map(|reason| format!(" · {}", reason.word())).unwrap_or_default();
             let words = format!("{}{cause}", category.word());
             writeln!(out, "{words:<36} {FAINT}rule {rule:<24}{FAINT:#} {}", escaped(&text))?;
         }

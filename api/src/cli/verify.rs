@@ -9,6 +9,7 @@ use std::{
     thread,
 };
 
+use anstream::eprintln;
 use anyhow::{Context, Result};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use mailsonde_config::{Settings, did_you_mean};
@@ -19,11 +20,13 @@ use tokio::sync::mpsc;
 use super::{
     Usage,
     args::{Format, VerifyArgs},
+    human::FAINT,
     input,
     output::Output,
 };
 use crate::{
-    assembly::{self, OFFLINE_SKIPS, Parts},
+    assembly::{self, Assembled, Parts},
+    reload::keep_plugins_fresh,
     verify::{Inputs, Order, Verified, Verifier},
 };
 
@@ -49,6 +52,11 @@ pub(super) fn run(config: Option<&Path>, args: &VerifyArgs) -> Result<()> {
     let (sender, receiver) = mpsc::channel(BATCHES_WAITING_MAX);
     let reader = thread::spawn(move || source.send(&sender));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let plugins = parts.plugins();
+    if !plugins.is_empty() {
+        let _within = runtime.enter();
+        tokio::spawn(keep_plugins_fresh(plugins));
+    }
     let streamed = runtime.block_on(verifier.stream(receiver, order, |batch| {
         let outage = parts.smtp().and_then(SmtpProber::outage);
         let batch = if outage.is_some() { before_outage(batch) } else { batch };
@@ -80,13 +88,13 @@ fn before_outage(mut batch: Verified) -> Verified {
 }
 
 fn verifier(settings: &Settings, parts: &Parts<'_>, args: &VerifyArgs) -> Result<Verifier> {
-    let mut skips: Vec<&str> = Vec::new();
+    let offline = if args.offline { assembly::offline_skips(settings)? } else { Vec::new() };
+    let mut skips: Vec<&str> = offline.iter().map(String::as_str).collect();
     let mut skip = |when: bool, stages: &[&'static str]| {
         if when {
             skips.extend(stages);
         }
     };
-    skip(args.offline, OFFLINE_SKIPS);
     skip(args.no_smtp, &["smtp-probe"]);
     skip(args.no_typo, &["typo"]);
     skip(args.no_random, &["random-pattern"]);
@@ -96,9 +104,19 @@ fn verifier(settings: &Settings, parts: &Parts<'_>, args: &VerifyArgs) -> Result
         let hint = did_you_mean(&args.pipeline, pipelines.keys().map(String::as_str));
         return Err(Usage(format!("there is no pipeline `{}`{hint}", args.pipeline)).into());
     }
-    let pipeline = assembly::pipeline(settings, parts, &args.pipeline, &skips)?;
+    let Assembled { pipeline, bereft } = assembly::assemble(settings, parts, &args.pipeline, &skips)?;
+    if args.explain {
+        for lost in &bereft {
+            tell_on_stderr(lost);
+        }
+    }
     let verifier = Verifier::new(pipeline, assembly::policy(settings)?, args.deadline);
     Ok(verifier.with_patience(args.patience))
+}
+
+#[allow(clippy::print_stderr)] // what is told beside the verdicts
+fn tell_on_stderr(text: &impl fmt::Display) {
+    eprintln!("{FAINT}{text}{FAINT:#}");
 }
 
 /// Where the addresses come from.

@@ -3,9 +3,9 @@
 use std::{borrow::Cow, sync::Arc};
 
 use mailsonde_engine::{
-    CatchAll, CatchAllSource, DialogueStage, Fault, FaultCause, Finding, HistoryFact, LookupFailure,
-    MailHost, MailRoute, ProbeFailure, RandomPattern, Reading, Reason, ReplyClass, Signal, SignalName,
-    Strength, SyntaxError, SyntaxReason,
+    Authority, CatchAll, CatchAllSource, Category, DialogueStage, Fault, FaultCause, Finding, HistoryFact,
+    LookupFailure, MailHost, MailRoute, Opinion, ProbeFailure, RandomPattern, Reading, Reason, ReplyClass,
+    Signal, SignalName, Strength, SyntaxError, SyntaxReason,
 };
 
 pub(crate) fn syntax(reason: SyntaxReason) -> Finding {
@@ -79,4 +79,12 @@ pub(crate) fn random_local_part() -> Finding {
         is_random: true,
         signals: vec![signal],
     })
+}
+
+pub(crate) fn opinion(category: Category, score: f64, authority: Authority) -> Finding {
+    Finding::Opinion(Opinion { category, reason: "as_told".into(), score, authority })
+}
+
+pub(crate) fn decides(category: Category, score: f64) -> Finding {
+    opinion(category, score, Authority::Decide)
 }

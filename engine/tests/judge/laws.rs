@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use mailsonde_engine::{
-    CatchAllSource, Category, Evidence, FaultCause, Finding, JUDGE_VERSION, MailRoute, Policy, ProbeFailure,
-    RandomPolicy, Reading, Reason, Recorded, ReplyClass, RiskSource, RolePolicy, RoleType, Strength,
-    SyntaxReason, Tier, judge,
+    Authority, CatchAllSource, Category, Evidence, FaultCause, Finding, Judgement, MailRoute, Opinion,
+    PluginFact, Policy, ProbeFailure, RandomPolicy, Reading, Reason, ReplyClass, RiskSource, RolePolicy,
+    RoleType, Strength, Subject, SyntaxReason, Tier, Verdict, Weight, judge,
 };
 use proptest::{collection::vec, prelude::*, sample::select};
 
@@ -75,8 +75,39 @@ fn some_finding() -> impl Strategy<Value = Finding> {
         bounced(100),
         Finding::RiskList(RiskSource::SpamTrap),
         Finding::DuplicateOf(7),
+        Finding::Plugin(PluginFact {
+            key: "crm.known".into(),
+            value: serde_json::json!({"since": [2019.1, null]}),
+        }),
     ];
     prop_oneof![3 => select(fixed), 1 => some_reply()]
+}
+
+const CATEGORIES: [Category; 10] = [
+    Category::Deliverable,
+    Category::Undeliverable,
+    Category::Risky,
+    Category::Disposable,
+    Category::Unknown,
+    Category::Duplicate,
+    Category::InvalidSyntax,
+    Category::RandomPattern,
+    Category::HighRisk,
+    Category::AcceptAll,
+];
+
+fn some_opinion() -> impl Strategy<Value = Finding> {
+    let reason = select(vec!["blocked_domain", "timeout", "catch_all"]);
+    let score = prop_oneof![0.0..=1.0f64, 0.85..0.95f64];
+    let authority = select(vec![Authority::Advise, Authority::Decide, Authority::Decide]);
+    (select(&CATEGORIES[..]), reason, score, authority).prop_map(|(category, reason, score, authority)| {
+        Finding::Opinion(Opinion { category, reason: reason.into(), score, authority })
+    })
+}
+
+/// Findings, opinions among them.
+fn some_findings() -> impl Strategy<Value = Vec<Finding>> {
+    vec(prop_oneof![3 => some_finding(), 1 => some_opinion()], 0..8)
 }
 
 fn some_policy() -> impl Strategy<Value = Policy> {
@@ -88,11 +119,15 @@ fn some_policy() -> impl Strategy<Value = Policy> {
         .prop_map(|(role, random, history_trust_days)| Policy { role, random, history_trust_days })
 }
 
-/// Records the findings, writes them as JSON, reads them back and judges again.
-fn judged_again(findings: &[Finding], policy: Policy) -> mailsonde_engine::Judgement {
+/// Records the findings, writes the verdict's evidence as JSON, reads it back and judges again.
+fn judged_again(findings: &[Finding], policy: Policy) -> Judgement {
     let stage: Arc<str> = "some-stage".into();
-    let findings = findings.iter().map(|f| Recorded { stage: stage.clone(), finding: f.clone() }).collect();
-    let evidence = Evidence { judge: JUDGE_VERSION, policy, findings };
+    let mut subject = Subject::new("jane@example.com");
+    for finding in findings {
+        subject.note(&stage, finding.clone());
+    }
+    let Verdict { judgement, evidence, .. } = Verdict::of(subject, policy);
+    assert_eq!(evidence.opinions.iter().map(|told| told.weight).collect::<Vec<_>>(), judgement.opinions);
     let text = serde_json::to_string(&evidence).expect("evidence is JSON");
     let read: Evidence = serde_json::from_str(&text).expect("what was written can be read");
     assert_eq!(read, evidence, "the evidence survives being written down");
@@ -117,13 +152,13 @@ fn agreeing(finding: &Finding) -> Finding {
 
 proptest! {
     #[test]
-    fn recorded_evidence_judges_alike(findings in vec(some_finding(), 0..8), policy in some_policy()) {
+    fn recorded_evidence_judges_alike(findings in some_findings(), policy in some_policy()) {
         prop_assert_eq!(judged_again(&findings, policy), judge(&findings, policy));
     }
 
     #[test]
     fn a_live_mailbox_is_never_called_dead(
-        findings in vec(some_finding(), 0..8),
+        findings in some_findings(),
         strength in select(&STRENGTHS[..]),
         policy in some_policy(),
     ) {
@@ -135,14 +170,14 @@ proptest! {
     }
 
     #[test]
-    fn undeliverable_needs_an_answer_and_a_good_one(findings in vec(some_finding(), 0..8), policy in some_policy()) {
+    fn undeliverable_needs_an_answer_and_a_good_one(findings in some_findings(), policy in some_policy()) {
         let judged = judge(&findings, policy);
         if judged.category == Category::Undeliverable {
             prop_assert!(judged.confidence.as_f64() >= 0.90);
             let is_answer = |f: &Finding| matches!(
                 f,
                 Finding::Route(_) | Finding::Reply(_) | Finding::History(_)
-                    | Finding::ProbeFailed(ProbeFailure::MxWithoutAddress)
+                    | Finding::ProbeFailed(ProbeFailure::MxWithoutAddress) | Finding::Opinion(_)
             );
             prop_assert!(findings.iter().any(is_answer));
         }
@@ -158,7 +193,7 @@ proptest! {
 
     #[test]
     fn scores_stay_in_bounds_and_unknown_claims_nothing(
-        findings in vec(some_finding(), 0..8),
+        findings in some_findings(),
         policy in some_policy(),
     ) {
         let judged = judge(&findings, policy);
@@ -169,5 +204,59 @@ proptest! {
             _ => prop_assert!((0.01..=0.99).contains(&score)),
         }
         prop_assert_eq!(judged.reason.is_none(), judged.category == Category::Deliverable);
+    }
+
+    #[test]
+    fn no_opinion_outweighs_what_a_server_said_of_the_mailbox(
+        findings in vec(some_finding(), 0..8),
+        class in select(&CLASSES[..]),
+        strength in select(&STRENGTHS[..]),
+        at in 0..8usize,
+        opinions in vec(some_opinion(), 1..4),
+        policy in some_policy(),
+    ) {
+        let mut findings = findings;
+        findings.insert(at.min(findings.len()), reply_with(class, strength, false));
+        let without = judge(&findings, policy);
+        let with = judge(findings.iter().chain(&opinions), policy);
+        let is_about_the_mailbox =
+            |f: &Finding| matches!(f, Finding::Reply(reading) if reading.class.unknown_reason().is_none());
+        let is_final = matches!(with.category, Category::Deliverable | Category::Undeliverable);
+        if is_final && findings.iter().any(is_about_the_mailbox) {
+            prop_assert_eq!(with.category, without.category);
+        }
+        if without.category == Category::Undeliverable {
+            prop_assert!(matches!(with.category, Category::Undeliverable | Category::Disposable));
+        }
+    }
+
+    #[test]
+    fn opinions_touch_the_category_alone_and_one_of_them_at_most(
+        findings in vec(some_finding(), 0..8),
+        opinions in vec(some_opinion(), 0..5),
+        policy in some_policy(),
+    ) {
+        let without = judge(&findings, policy);
+        let with = judge(findings.iter().chain(&opinions), policy);
+        prop_assert_eq!(with.opinions.len(), opinions.len());
+        prop_assert_eq!(
+            (with.mailbox, &with.mailbox_reason, with.flags, &with.suggestion),
+            (without.mailbox, &without.mailbox_reason, without.flags, &without.suggestion)
+        );
+        let has_entered = |weight: &&Weight| matches!(weight, Weight::Decided | Weight::Outranked);
+        let entered: Vec<_> = with.opinions.iter().filter(has_entered).collect();
+        prop_assert!(entered.len() <= 1, "{:?}", with.opinions);
+        if entered != [&Weight::Decided] {
+            prop_assert_eq!(Judgement { opinions: vec![], ..with }, without);
+        }
+    }
+
+    #[test]
+    fn advice_never_changes_a_judgement(findings in some_findings(), policy in some_policy()) {
+        let is_advice = |f: &&Finding| matches!(f, Finding::Opinion(o) if o.authority == Authority::Advise);
+        let mut with = judge(&findings, policy);
+        let without = judge(findings.iter().filter(|f| !is_advice(f)), policy);
+        with.opinions.retain(|weight| *weight != Weight::Advised);
+        prop_assert_eq!(with, without);
     }
 }

@@ -2,4 +2,5 @@
 
 mod cases;
 mod laws;
+mod opinions;
 mod table;

@@ -1,14 +1,14 @@
 //! The contract's decision list, words and scores, row by row.
 
 use mailsonde_engine::{
-    AliasType, CatchAllSource, DialogueStage, FaultCause, Finding, HistoryFact, MailRoute, MailboxState,
-    Policy, ProbeFailure, RandomPattern, RandomPolicy, Reason, ReplyClass, RiskSource, RolePolicy, RoleType,
-    Signal, SignalName, Strength, SyntaxReason, Tier, judge,
+    AliasType, Authority, CatchAllSource, Category, DialogueStage, FaultCause, Finding, HistoryFact,
+    MailRoute, MailboxState, Policy, ProbeFailure, RandomPattern, RandomPolicy, Reason, ReplyClass,
+    RiskSource, RolePolicy, RoleType, Signal, SignalName, Strength, SyntaxReason, Tier, judge,
 };
 
 use super::cases::{
-    accepted, bounced, failed, fault, mx, random_accepted, random_local_part, random_refused,
-    random_unanswered, reply, reply_with, route, syntax, unanswered_dns,
+    accepted, bounced, decides, failed, fault, mx, opinion, random_accepted, random_local_part,
+    random_refused, random_unanswered, reply, reply_with, route, syntax, unanswered_dns,
 };
 
 /// Findings, and the category, sub-category, reason and score that they lead to.
@@ -45,6 +45,7 @@ pub(crate) fn rows() -> Vec<Row> {
     rows.extend(risks());
     rows.extend(unknown());
     rows.extend(alive());
+    rows.extend(decided_by_a_plugin());
     rows
 }
 
@@ -220,19 +221,50 @@ fn alive() -> Vec<Row> {
     ]
 }
 
+/// One row for each category that an opinion may name; which opinions take part is another table.
+fn decided_by_a_plugin() -> Vec<Row> {
+    let says = |category, score| (category, "plugin", "as_told", score);
+    vec![
+        (with(proven(), [decides(Category::Disposable, 0.9)]), says("disposable", 0.9)),
+        (vec![mx(), decides(Category::Undeliverable, 0.9)], says("undeliverable", 0.9)),
+        (with(catch_all(), [decides(Category::HighRisk, 0.8)]), says("high_risk", 0.8)),
+        (vec![decides(Category::Unknown, 0.8), random_local_part()], says("unknown", 0.0)),
+        (with(catch_all(), [decides(Category::RandomPattern, 0.7)]), says("random_pattern", 0.7)),
+        (vec![mx(), decides(Category::AcceptAll, 1.0)], says("accept_all", 0.99)),
+        (with(proven(), [decides(Category::Risky, 0.126)]), says("risky", 0.13)),
+        (vec![mx(), decides(Category::Deliverable, 0.93)], ("deliverable", "", "", 0.93)),
+        // Our own rule of the same place comes first, and so does every earlier one.
+        (
+            vec![decides(Category::Disposable, 0.9), Finding::DisposableMx],
+            same("disposable", "disposable_mx", 0.95),
+        ),
+        (vec![bounced(8), decides(Category::Risky, 0.9)], same("high_risk", "known_hard_bounce", 0.9)),
+        (
+            vec![Finding::DuplicateOf(2), decides(Category::Disposable, 0.9)],
+            same("duplicate", "duplicate_of_row", 1.0),
+        ),
+        // What only advises changes nothing.
+        (with(proven(), [opinion(Category::Risky, 0.9, Authority::Advise)]), ("deliverable", "", "", 0.98)),
+    ]
+}
+
 #[test]
 fn every_rule_word_and_score() {
     for (findings, (category, sub_category, reason, score)) in rows() {
         let judged = judge(&findings, Policy::default());
         let words = (
             judged.category.word(),
-            judged.reason.map_or("", Reason::group),
-            judged.reason.map_or("", Reason::word),
+            judged.reason.as_ref().map_or("", Reason::group),
+            judged.reason.as_ref().map_or("", Reason::word),
             judged.confidence.as_f64(),
         );
         assert_eq!(words, (category, sub_category, reason, score), "{findings:#?}");
         let written = serde_json::json!([judged.category, judged.reason]);
-        assert_eq!(written, serde_json::json!([category, judged.reason.map(Reason::word)]), "{findings:#?}");
+        assert_eq!(
+            written,
+            serde_json::json!([category, judged.reason.as_ref().map(Reason::word)]),
+            "{findings:#?}"
+        );
     }
 }
 

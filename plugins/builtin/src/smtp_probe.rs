@@ -133,7 +133,7 @@ impl SmtpProbe {
             }
             Answer::Replied { reading, catch_all } => (reading, catch_all),
         };
-        let wait = self.wait(&reading, catch_all);
+        let wait = self.wait(&reading, catch_all.as_ref());
         let mut outcome = Outcome::of([Finding::Reply(reading)]);
         if let Some(catch_all) = catch_all {
             outcome.found(Finding::CatchAll(catch_all));
@@ -145,12 +145,12 @@ impl SmtpProbe {
     }
 
     /// How long to wait before asking again, when another time may tell more.
-    fn wait(&self, reading: &Reading, catch_all: Option<CatchAll>) -> Option<Duration> {
+    fn wait(&self, reading: &Reading, catch_all: Option<&CatchAll>) -> Option<Duration> {
         match reading.class {
             ReplyClass::Greylisted => Some(stated_wait(&reading.text).unwrap_or(self.config.greylist_wait)),
             ReplyClass::Rate | ReplyClass::Temporary if reading.code < 500 => Some(self.config.busy_wait),
             // The host does not know the random recipient yet.
-            _ if catch_all == Some(CatchAll::Unknown { reason: Reason::Greylisted }) => {
+            _ if catch_all == Some(&CatchAll::Unknown { reason: Reason::Greylisted }) => {
                 Some(self.config.greylist_wait)
             }
             _ => None,
@@ -335,7 +335,7 @@ mod tests {
         subject.recorded().iter().filter(|r| &*r.stage == "smtp-probe").map(|r| &r.finding).collect()
     }
 
-    fn keys(subject: &Subject) -> Vec<&'static str> {
+    fn keys(subject: &Subject) -> Vec<&str> {
         found(subject).into_iter().map(Finding::key).collect()
     }
 

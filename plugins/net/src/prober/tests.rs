@@ -97,7 +97,7 @@ fn class(answer: &Answer) -> ReplyClass {
 
 fn catch_all(answer: &Answer) -> Option<CatchAll> {
     match answer {
-        Answer::Replied { catch_all, .. } => *catch_all,
+        Answer::Replied { catch_all, .. } => catch_all.clone(),
         Answer::Failed(failure) => panic!("{failure:?}"),
     }
 }

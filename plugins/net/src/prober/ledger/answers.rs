@@ -102,7 +102,7 @@ impl Ledger {
             State::Refused { reading, .. } => replied(reading),
             State::Accepted { reading, host, .. } => {
                 let domain = self.hosts[*host].domains.get(target.address.domain());
-                let delayed = domain.and_then(|domain| domain.delayed);
+                let delayed = domain.and_then(|domain| domain.delayed.clone());
                 let reason = delayed.unwrap_or_else(|| failure.reason());
                 Answer::Replied { reading: reading.clone(), catch_all: Some(CatchAll::Unknown { reason }) }
             }

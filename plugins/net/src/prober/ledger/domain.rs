@@ -44,7 +44,7 @@ pub(super) struct Domain {
 }
 
 /// What a random recipient told.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 struct Known {
     catch_all: CatchAll,
     session: SessionId,
@@ -54,8 +54,9 @@ struct Known {
 impl Domain {
     /// What a random recipient told, as a recipient of `session` hears it.
     pub(super) fn known(&self, session: SessionId) -> Option<CatchAll> {
-        let known = self.known.filter(|known| known.at.elapsed() < FRESH)?;
-        Some(if known.session == session { known.catch_all } else { from_memory(known.catch_all) })
+        let known = self.known.as_ref().filter(|known| known.at.elapsed() < FRESH)?;
+        let catch_all = known.catch_all.clone();
+        Some(if known.session == session { catch_all } else { from_memory(catch_all) })
     }
 
     /// A random recipient has told.
@@ -70,7 +71,7 @@ impl Domain {
 
     /// The random recipient got no answer; `false` when it is not worth another one.
     pub(super) fn delay(&mut self, reason: Option<Reason>) -> bool {
-        self.delayed = reason.or(self.delayed);
+        self.delayed = reason.or(self.delayed.take());
         self.unanswered += 1;
         self.unanswered < RANDOMS_MAX
     }

@@ -144,7 +144,7 @@ impl Ledger {
                 continue;
             }
             if let Some(known) = self.known(host, &name, session) {
-                self.settle(host, &name, known);
+                self.settle(host, &name, &known);
             } else {
                 self.hosts[host].domain(&name).is_asked = true;
                 self.hosts[host].randoms.push_back(name);

@@ -48,7 +48,7 @@ impl Ledger {
                 if !matches!(known, CatchAll::Unknown { .. }) && reading.class != ReplyClass::Unclear {
                     self.memory.catch_all.remember(name, &self.hosts[host].name, accepts_all);
                 }
-                self.learn(host, name, session, known);
+                self.learn(host, name, session, &known);
             }
             // A second one will tell.
             None => self.hosts[host].randoms.push_back(name.into()),
@@ -63,11 +63,11 @@ impl Ledger {
         name: Box<str>,
         reason: Option<Reason>,
     ) {
-        if self.hosts[host].domain(&name).delay(reason) {
+        if self.hosts[host].domain(&name).delay(reason.clone()) {
             self.hosts[host].randoms.push_back(name);
         } else {
             let reason = reason.unwrap_or(Reason::Timeout);
-            self.learn(host, &name, session, CatchAll::Unknown { reason });
+            self.learn(host, &name, session, &CatchAll::Unknown { reason });
         }
     }
 
@@ -78,17 +78,17 @@ impl Ledger {
             Rest::Refused(reading) => reading.class.unknown_reason().unwrap_or(Reason::Timeout),
         };
         // No session's: it is not remembered.
-        self.learn(host, name, SessionId::MAX, CatchAll::Unknown { reason });
+        self.learn(host, name, SessionId::MAX, &CatchAll::Unknown { reason });
     }
 
     /// A random recipient has told, or will not.
-    fn learn(&mut self, host: usize, name: &str, session: SessionId, known: CatchAll) {
-        self.hosts[host].domain(name).learn(known, session);
+    fn learn(&mut self, host: usize, name: &str, session: SessionId, known: &CatchAll) {
+        self.hosts[host].domain(name).learn(known.clone(), session);
         self.settle(host, name, known);
     }
 
     /// The domain's accepted recipients have waited for this. Those of the session that learned it heard it there.
-    pub(super) fn settle(&mut self, host: usize, name: &str, known: CatchAll) {
+    pub(super) fn settle(&mut self, host: usize, name: &str, known: &CatchAll) {
         self.hosts[host].waiting.remove(name);
         for id in mem::take(&mut self.hosts[host].domain(name).waiting) {
             let Some(target) = self.targets.get_mut(&id) else { continue };
@@ -97,7 +97,7 @@ impl Ledger {
             else {
                 continue;
             };
-            let heard = self.hosts[host].domain(name).known(accepted_in).unwrap_or(known);
+            let heard = self.hosts[host].domain(name).known(accepted_in).unwrap_or_else(|| known.clone());
             self.reply(id, reading, Some(heard));
         }
     }

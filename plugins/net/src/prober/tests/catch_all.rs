@@ -69,7 +69,8 @@ async fn a_random_recipient_without_a_clear_answer_proves_nothing_and_is_not_rem
         let prober = one(&host);
         for sessions in 1..3 {
             let found = answer(&prober, &["mx"]).await;
-            assert_eq!(catch_all(&found), Some(CatchAll::Unknown { reason }), "{text}");
+            let unknown = CatchAll::Unknown { reason: reason.clone() };
+            assert_eq!(catch_all(&found), Some(unknown), "{text}");
             assert_eq!(host.connections(), sessions);
             sessions_end().await;
         }

@@ -1,0 +1,64 @@
+//! The beginning of a pipeline, up to a plugin that is to be watched.
+
+use std::sync::Arc;
+
+use anyhow::Result;
+use mailsonde_config::{Settings, SlotConfig, did_you_mean};
+use mailsonde_engine::{Resolver, Slot, Stage};
+use mailsonde_wasm::{SLOT_DEADLINE, WasmStage};
+use serde_json::{Map, Value};
+
+use super::{Parts, assemble, limited, plugins, slot, stages_of};
+
+/// A pipeline up to a plugin of it.
+pub(crate) struct UpTo {
+    /// The stages before the plugin.
+    pub(crate) before: Vec<Slot>,
+    /// The plugin, which asks another resolver than the others.
+    pub(crate) plugin: WasmStage,
+    /// What it gets to read.
+    pub(crate) config: Map<String, Value>,
+    /// Its limits.
+    pub(crate) limits: Limits,
+}
+
+/// The limits of a plugin's slot.
+pub(crate) struct Limits(SlotConfig);
+
+impl Limits {
+    /// A slot for the plugin, or for a stage that stands for it.
+    pub(crate) fn slot(&self, stage: Arc<dyn Stage>) -> Slot {
+        limited(stage, &self.0, self.0.deadline.or(Some(SLOT_DEADLINE)))
+    }
+}
+
+/// The pipeline `name` up to the plugin `stage`.
+///
+/// # Errors
+/// A configuration that is wrong, or a stage that is no plugin of the pipeline.
+pub(crate) fn up_to(
+    settings: &Settings,
+    parts: &Parts<'_>,
+    name: &str,
+    stage: &str,
+    resolver: Arc<dyn Resolver>,
+) -> Result<UpTo> {
+    let names = stages_of(settings, name)?;
+    let Some(position) = names.iter().position(|other| other == stage) else {
+        let hint = did_you_mean(stage, names.iter().map(String::as_str));
+        let message = format!("there is no stage `{stage}`{hint}");
+        return Err(settings.invalid(&format!("pipeline.{name}.stages"), message).into());
+    };
+    let section = settings.stage(stage)?;
+    if !section.has(plugins::KEY) {
+        return Err(section.invalid("", "no plugin: only calls of plugins are recorded").into());
+    }
+    // The pipeline as a whole must be right: its order, and what comes after.
+    assemble(settings, parts, name, &[])?;
+    let build = |before: &String| Ok(slot(&settings.stage(before)?, parts, before)?.0);
+    let before = names[..position].iter().map(build).collect::<Result<_>>()?;
+    let config = plugins::config(settings, stage, &section)?;
+    let table = config.config.clone();
+    let plugin = parts.load(stage, &section, config, resolver)?;
+    Ok(UpTo { before, plugin, config: table, limits: Limits(section.slot) })
+}

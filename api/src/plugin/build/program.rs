@@ -1,0 +1,56 @@
+//! External programs: where they are, and running one without a shell.
+
+use std::{
+    env,
+    ffi::{OsStr, OsString},
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
+};
+
+use super::BuildError;
+
+/// The program of this name on the search path.
+pub(super) fn on_path(name: &str) -> Option<PathBuf> {
+    let path = env::var_os("PATH")?;
+    env::split_paths(&path).map(|folder| folder.join(name)).find(|file| is_executable(file))
+}
+
+/// Whether the file is there and may be run.
+pub(super) fn is_executable(file: &Path) -> bool {
+    fs::metadata(file).is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+}
+
+/// What a variable of the environment names, unless it is empty.
+pub(super) fn variable(name: &str) -> Option<OsString> {
+    env::var_os(name).filter(|value| !value.is_empty())
+}
+
+/// What the program prints, without the line break at its end; nothing where it fails.
+pub(super) fn answer(command: &mut Command) -> Option<String> {
+    let output = command.stdin(Stdio::null()).output().ok().filter(|output| output.status.success())?;
+    Some(String::from_utf8(output.stdout).ok()?.trim_end().to_owned())
+}
+
+/// Runs a program to its end. What it said is part of the error if it fails, except for what it was left to print
+/// itself.
+pub(super) fn run(command: &mut Command) -> Result<Output, BuildError> {
+    let program = Path::new(command.get_program()).display().to_string();
+    let ended = command.stdin(Stdio::null()).output();
+    let output = ended.map_err(|source| BuildError::NotStarted { program: program.clone(), source })?;
+    if output.status.success() {
+        return Ok(output);
+    }
+    let said = [output.stdout, output.stderr].concat();
+    let output_text = String::from_utf8_lossy(&said).trim_end().to_owned();
+    Err(BuildError::Failed { program, status: output.status, output: output_text })
+}
+
+/// The program in the project's own virtual environment, or in the active one.
+pub(super) fn in_venv(folder: &Path, name: impl AsRef<OsStr>) -> Option<PathBuf> {
+    let own = folder.join(".venv");
+    let active = variable("VIRTUAL_ENV").map(PathBuf::from);
+    let places = [Some(own), active].into_iter().flatten();
+    places.map(|venv| venv.join("bin").join(name.as_ref())).find(|file| is_executable(file))
+}

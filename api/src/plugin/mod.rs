@@ -1,0 +1,25 @@
+//! What authors of plugins need beside the host: their cases run, their plugin measured, a call recorded.
+//!
+//! Nothing here prints; `cli/plugin` does. What runs in production is in `mailsonde_wasm`.
+
+mod answers;
+mod build;
+mod cases;
+mod manifest;
+mod measure;
+mod new;
+mod project;
+mod record;
+mod said;
+mod stand_ins;
+mod trial;
+mod values;
+
+pub(crate) use build::{BuildError, build};
+pub(crate) use cases::{CASES, Case, Cases, Expect};
+pub(crate) use manifest::{Language, World};
+pub(crate) use measure::{Cost, measure};
+pub(crate) use new::{NewError, NewProject};
+pub(crate) use project::component_of;
+pub(crate) use record::Recorder;
+pub(crate) use trial::{Came, Trial, What};

@@ -1,0 +1,9 @@
+//! What every stage keeps to, the built-in ones and plugins alike: the laws, and in `stages.rs` the list of those that
+//! are held to them.
+
+#[path = "../../../plugins/wasm/tests/guest/mod.rs"]
+mod guest;
+
+mod laws;
+mod stages;
+mod world;
