@@ -195,20 +195,18 @@ fn wrong_order(settings: &Settings, pipeline: &str, names: &[String], error: &Pi
 
 /// A stage with the limits of its table, and the facts that it reads and writes.
 fn slot(section: &StageSection<'_>, parts: &Parts<'_>, name: &str) -> Result<(Slot, Facts)> {
-    let (stage, deadline) = match STAGES.iter().find(|kind| kind.name == name) {
-        Some(kind) => {
-            // A stage's own complaint has no place yet: its table is the nearest.
-            let stage =
-                (kind.build)(section, parts).map_err(|error| match error.downcast::<ConfigError>() {
-                    Ok(error) => error,
-                    Err(error) => section.invalid("", format!("{error:#}")),
-                })?;
-            (stage, section.slot.deadline)
-        }
-        None => {
-            let plugin: Arc<dyn Stage> = parts.plugin(name, section)?;
-            (plugin, Some(section.slot.deadline.unwrap_or(SLOT_DEADLINE)))
-        }
+    let kind = STAGES.iter().find(|kind| kind.name == name);
+    // What names a file is a plugin, and refused where its name is a built-in stage's.
+    let (stage, deadline) = if let Some(kind) = kind.filter(|_| !section.has(plugins::KEY)) {
+        // A stage's own complaint has no place yet: its table is the nearest.
+        let stage = (kind.build)(section, parts).map_err(|error| match error.downcast::<ConfigError>() {
+            Ok(error) => error,
+            Err(error) => section.invalid("", format!("{error:#}")),
+        })?;
+        (stage, section.slot.deadline)
+    } else {
+        let plugin: Arc<dyn Stage> = parts.plugin(name, section)?;
+        (plugin, Some(section.slot.deadline.unwrap_or(SLOT_DEADLINE)))
     };
     let facts = stage.facts();
     Ok((limited(stage, &section.slot, deadline), facts))

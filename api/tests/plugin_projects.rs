@@ -1,6 +1,8 @@
 //! Plugins from `plugin new` to cases that pass, in every language, and the examples of `plugins/guests`. The compilers
 //! are those that `tests/setup` brings: where they are missing, these tests fail.
 
+#![allow(clippy::unwrap_used)] // tests, and what they share
+
 #[path = "plugins/folder.rs"]
 mod folder;
 
@@ -178,6 +180,21 @@ fn a_source_that_does_not_compile_leaves_the_component_as_it_was() {
     let run = plugin(&folder, &compilers(), &["build", "mine"]);
     assert!(run.status == Some(1) && run.stderr.contains("the interface's `log`"), "{run:?}");
     assert!(before == fs::read(&component).unwrap(), "the component is another");
+}
+
+/// Cargo reports to programs, too, and that is nothing to read.
+#[test]
+fn what_rust_says_of_a_mistake_is_there_to_be_read() {
+    let folder = Folder::new();
+    succeeds(&folder, &["new", "mine", "--lang", "rust"]);
+    let source = fs::read_to_string(folder.path().join("mine/src/lib.rs")).unwrap();
+    folder.write("mine/src/lib.rs", source + "fn wrong() -> u8 { tru }\n");
+    let run = plugin(&folder, &compilers(), &["build", "mine"]);
+    assert_eq!((run.status, &*run.stdout), (Some(1), ""), "{run:?}");
+    assert!(run.stderr.contains("src/lib.rs:") && run.stderr.contains("`tru`"), "{}", run.stderr);
+    assert!(!run.stderr.contains("\"reason\""), "{}", run.stderr);
+    let last = run.stderr.lines().last().unwrap();
+    assert!(last.starts_with("error: `") && last.ends_with("cargo` failed (exit status: 101)"), "{last}");
 }
 
 #[test]

@@ -21,7 +21,7 @@ pub struct Blocklist {
 impl Blocklist {
     /// Blocks what these patterns match; those that are none are left out.
     pub fn new(name: &str, patterns: &[String]) -> Self {
-        let patterns = patterns.iter().filter_map(|text| Pattern::parse(text).ok()).collect();
+        let patterns = patterns.iter().filter_map(|text| Pattern::parse(text.clone()).ok()).collect();
         Self { name: name.into(), list: List::new(patterns) }
     }
 }

@@ -128,7 +128,7 @@ fn without_prefix(name: &str) -> Option<&str> {
 
 /// An error of the variable itself.
 fn wrong(name: &str, message: String) -> ConfigError {
-    let place = Place::Variable { name: name.to_owned(), path: String::new() };
+    let place = Place::Variable { name: name.into(), path: Box::default() };
     ConfigError::Invalid { place, path: String::new(), message }
 }
 

@@ -99,12 +99,12 @@ pub enum Place {
         /// From 1.
         line: usize,
     },
-    /// In the environment.
+    /// In the environment. Boxed, since every error carries its place.
     Variable {
         /// Name of the variable.
-        name: String,
+        name: Box<str>,
         /// Path of the setting that it gives.
-        path: String,
+        path: Box<str>,
     },
 }
 
@@ -121,7 +121,7 @@ impl fmt::Display for Place {
 /// The setting as the start of a message; nothing where the place already says it.
 fn subject(place: &Place, path: &str) -> String {
     match place {
-        Place::Variable { path: given, .. } if given == path => String::new(),
+        Place::Variable { path: given, .. } if **given == *path => String::new(),
         _ if path.is_empty() => String::new(),
         _ => format!("{path}: "),
     }

@@ -41,7 +41,7 @@ impl Layer {
     pub(crate) fn from_variable(name: &str, path: &KeyPath, value: Value) -> Self {
         let nest = |inner, key: &String| Value::from(Dict::from([(key.clone(), inner)]));
         let top = path.keys().iter().rev().fold(value, nest);
-        let place = Place::Variable { name: name.to_owned(), path: path.to_string() };
+        let place = Place::Variable { name: name.into(), path: path.to_string().into() };
         let mut places = BTreeMap::new();
         spread(&place, &KeyPath::root(), &top, &mut places);
         Self { name: place.to_string(), values: top.into_dict().unwrap_or_default(), places }

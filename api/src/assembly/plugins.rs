@@ -12,6 +12,9 @@ use super::{OFFLINE_SKIPS, Parts, STAGES};
 /// The key that makes a table a plugin's.
 pub(super) const KEY: &str = "wasm";
 
+/// Of a SHA-256 in hexadecimal.
+const DIGEST_DIGITS: usize = 64;
+
 /// The names of all plugins that the configuration has, used or not.
 pub(super) fn names(settings: &Settings) -> impl Iterator<Item = &str> {
     settings.stages().filter(|name| is_plugin(settings, name))
@@ -57,6 +60,12 @@ pub(crate) fn config(
     if config.instances_max == 0 {
         return Err(section.invalid("instances_max", "a plugin cannot work without an instance"));
     }
+    let is_digest =
+        |pin: &String| pin.len() == DIGEST_DIGITS && pin.bytes().all(|digit| digit.is_ascii_hexdigit());
+    if !config.sha256.as_ref().is_none_or(is_digest) {
+        let message = format!("no SHA-256, which is {DIGEST_DIGITS} hexadecimal digits");
+        return Err(section.invalid("sha256", message));
+    }
     if let Some(folder) = settings.file().and_then(|file| file.parent()) {
         config.wasm = folder.join(config.wasm);
     }
@@ -75,6 +84,7 @@ pub(super) fn placed(section: &StageSection<'_>, error: PluginError) -> anyhow::
         PluginError::Digest { .. } => "sha256",
         PluginError::NotGranted { .. } => "grants",
         PluginError::Refused(_) => "config",
+        PluginError::NoRoom { .. } => "instances_max",
         _ => KEY,
     };
     section.invalid(key, error.to_string()).into()

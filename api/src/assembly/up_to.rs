@@ -32,7 +32,7 @@ impl Limits {
     }
 }
 
-/// The pipeline `name` up to the plugin `stage`.
+/// The pipeline `name` up to the plugin `stage`, which is no built-in stage.
 ///
 /// # Errors
 /// A configuration that is wrong, or a stage that is no plugin of the pipeline.
@@ -49,14 +49,11 @@ pub(crate) fn up_to(
         let message = format!("there is no stage `{stage}`{hint}");
         return Err(settings.invalid(&format!("pipeline.{name}.stages"), message).into());
     };
-    let section = settings.stage(stage)?;
-    if !section.has(plugins::KEY) {
-        return Err(section.invalid("", "no plugin: only calls of plugins are recorded").into());
-    }
     // The pipeline as a whole must be right: its order, and what comes after.
     assemble(settings, parts, name, &[])?;
     let build = |before: &String| Ok(slot(&settings.stage(before)?, parts, before)?.0);
     let before = names[..position].iter().map(build).collect::<Result<_>>()?;
+    let section = settings.stage(stage)?;
     let config = plugins::config(settings, stage, &section)?;
     let table = config.config.clone();
     let plugin = parts.load(stage, &section, config, resolver)?;

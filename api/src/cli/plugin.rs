@@ -20,7 +20,7 @@ use mailsonde_wasm::Host;
 use super::{Usage, human::escaped};
 use crate::{
     assembly::compiled_folder,
-    plugin::{CASES, Language, World, component_of},
+    plugin::{CASES, Language, World, component_of, newer_than},
 };
 
 /// What can be done with a plugin.
@@ -125,9 +125,14 @@ pub(super) fn run(config: Option<&Path>, command: &PluginCommand) -> Result<()> 
     }
 }
 
-/// The component that was named.
+/// The component that was named. One that is older than its sources is used, and told of.
 fn component(path: &Path) -> Result<PathBuf> {
-    component_of(path).map_err(|error| Usage(error.to_string()).into())
+    let component = component_of(path).map_err(|error| Usage(error.to_string()))?;
+    if let Some(source) = newer_than(&component, path) {
+        let source = source.display();
+        tracing::warn!("{source} is newer than the component; `mailsonde plugin build` makes it anew");
+    }
+    Ok(component)
 }
 
 /// A host with the compiled code of earlier runs.

@@ -25,7 +25,7 @@ use super::{
     output::Output,
 };
 use crate::{
-    assembly::{self, Assembled, Parts},
+    assembly::{self, Assembled, OFFLINE_SKIPS, Parts},
     reload::keep_plugins_fresh,
     verify::{Inputs, Order, Verified, Verifier},
 };
@@ -106,6 +106,11 @@ fn verifier(settings: &Settings, parts: &Parts<'_>, args: &VerifyArgs) -> Result
     }
     let Assembled { pipeline, bereft } = assembly::assemble(settings, parts, &args.pipeline, &skips)?;
     if args.explain {
+        let stages = &pipelines[&args.pipeline].stages;
+        let is_plugin = |name: &&String| !OFFLINE_SKIPS.contains(&name.as_str());
+        for plugin in offline.iter().filter(is_plugin).filter(|name| stages.contains(name)) {
+            tell_on_stderr(&format!("`{plugin}` is left out: it asks DNS"));
+        }
         for lost in &bereft {
             tell_on_stderr(lost);
         }

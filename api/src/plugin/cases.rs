@@ -35,7 +35,7 @@ pub(crate) struct Cases {
     /// What `configure` gets where a case has nothing of its own.
     pub(crate) config: Map<String, Value>,
     /// In the order of the file.
-    pub(crate) cases: Vec<Case>,
+    pub(crate) all: Vec<Case>,
 }
 
 /// What a plugin is given once, and what it must say.
@@ -150,8 +150,8 @@ impl Cases {
             let found = table.into_inner().understood(at, &config);
             found.map_err(|(span, message)| wrong(span.map_or(at, |span| line(&span)), message))
         };
-        let cases = cases.into_iter().map(read).collect::<Result<_, _>>()?;
-        Ok(Self { file: file.to_owned(), config, cases })
+        let all = cases.into_iter().map(read).collect::<Result<_, _>>()?;
+        Ok(Self { file: file.to_owned(), config, all })
     }
 }
 
@@ -227,8 +227,8 @@ mod tests {
             "expect.opinion = { category = 'high_risk', reason = 'blocked' }\n",
             "[[case]]\nname = 'two'\ninput = 'x'\nconfig = { other = 1979-05-27 }\nexpect.refused = 'no'\n",
         );
-        let Cases { cases, .. } = parse(text).unwrap();
-        let [one, two] = cases.as_slice() else { panic!("two cases") };
+        let Cases { all, .. } = parse(text).unwrap();
+        let [one, two] = all.as_slice() else { panic!("two cases") };
         assert_eq!((one.line, one.address.as_ref().unwrap().domain()), (3, "a.example"));
         let keys: Vec<_> = one.facts.iter().map(Finding::key).collect();
         assert_eq!(keys, ["free_provider", "other.fact", "role.type"]);

@@ -99,16 +99,16 @@ impl Trial {
         }
         self.dns.begin(&case.dns);
         let what = self.runtime.block_on(call(&stage, case, client.clone()))?;
-        let mut came = Came::of(false, what);
-        came.unlisted = self.dns.unlisted();
+        let mut result = Came::of(false, what);
+        result.unlisted = self.dns.unlisted();
         if let Expect::Said { cache, .. } = &case.expect {
             let held = |key: &str| stage.cache().get(Some(&client), key).map(|value| value.to_string());
             let wrong = cache.iter().map(|(key, value)| (key, held(key), value));
             let wrong = wrong.filter(|(_, held, value)| held.as_ref() != Some(*value));
-            came.cached = wrong.map(|(key, held, _)| (key.clone(), held)).collect();
+            result.cached = wrong.map(|(key, held, _)| (key.clone(), held)).collect();
         }
-        came.is_expected = is_expected(&case.expect, &came);
-        Ok(came)
+        result.is_expected = is_expected(&case.expect, &result);
+        Ok(result)
     }
 
     fn load(&mut self, config: &Map<String, Value>) -> Result<Result<Arc<WasmStage>, String>, PluginError> {

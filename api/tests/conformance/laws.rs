@@ -14,7 +14,7 @@ use crate::{
 const AMPLE: Duration = Duration::from_mins(5);
 
 /// Builds every stage, and holds it to a law.
-fn hold(law: impl AsyncFn(&Arc<dyn Stage>)) {
+fn hold(law: &impl AsyncFn(&Arc<dyn Stage>)) {
     for candidate in STAGES {
         let stage = (candidate.build)();
         let held = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
@@ -71,7 +71,7 @@ fn its_name_is_its_own_and_stays() {
     for candidate in STAGES {
         assert_eq!((candidate.build)().name(), candidate.name);
     }
-    hold(async |stage| {
+    hold(&async |stage| {
         let (name, facts) = (stage.name().to_owned(), format!("{:?}", stage.facts()));
         run(stage, ADDRESSES).await;
         assert_eq!((stage.name(), format!("{:?}", stage.facts())), (&*name, facts));
@@ -80,7 +80,7 @@ fn its_name_is_its_own_and_stays() {
 
 #[test]
 fn it_settles_everybody() {
-    hold(async |stage| {
+    hold(&async |stage| {
         for findings in run(stage, ADDRESSES).await {
             assert_eq!(fault(&findings), None);
         }
@@ -89,7 +89,7 @@ fn it_settles_everybody() {
 
 #[test]
 fn it_says_something_of_somebody() {
-    hold(async |stage| {
+    hold(&async |stage| {
         let inputs: Vec<_> =
             odd_inputs().into_iter().chain(ADDRESSES.iter().map(ToString::to_string)).collect();
         assert!(run(stage, &inputs).await.iter().any(|findings| !findings.is_empty()));
@@ -98,7 +98,7 @@ fn it_says_something_of_somebody() {
 
 #[test]
 fn it_finds_what_it_declares() {
-    hold(async |stage| {
+    hold(&async |stage| {
         let writes = stage.facts().writes;
         for finding in run(stage, ADDRESSES).await.iter().flatten() {
             assert!(writes.iter().any(|key| key == finding.key()), "`{}`", finding.key());
@@ -108,7 +108,7 @@ fn it_finds_what_it_declares() {
 
 #[test]
 fn a_batch_is_its_subjects_one_by_one() {
-    hold(async |stage| {
+    hold(&async |stage| {
         let together = run(stage, ADDRESSES).await;
         for (address, expected) in ADDRESSES.iter().zip(together) {
             assert_eq!(run(stage, &[address]).await, [expected]);
@@ -118,7 +118,7 @@ fn a_batch_is_its_subjects_one_by_one() {
 
 #[test]
 fn the_order_of_subjects_does_not_matter() {
-    hold(async |stage| {
+    hold(&async |stage| {
         let expected = run(stage, ADDRESSES).await;
         let reversed: Vec<_> = ADDRESSES.iter().rev().collect();
         let mut found = run(stage, &reversed).await;
@@ -129,7 +129,7 @@ fn the_order_of_subjects_does_not_matter() {
 
 #[test]
 fn an_address_that_stands_twice_is_settled_twice() {
-    hold(async |stage| {
+    hold(&async |stage| {
         let twice: Vec<_> = ADDRESSES.iter().chain(ADDRESSES).collect();
         let found = run(stage, &twice).await;
         assert_eq!(found[..ADDRESSES.len()], found[ADDRESSES.len()..]);
@@ -138,7 +138,7 @@ fn an_address_that_stands_twice_is_settled_twice() {
 
 #[test]
 fn an_empty_batch_is_nothing_to_do() {
-    hold(async |stage| {
+    hold(&async |stage| {
         let mut nobody = Batch::new(Vec::new());
         assert!(stage.run(&Context::within(AMPLE), &mut nobody).await.is_ok());
         assert!(run(stage, &[""; 0]).await.is_empty());
@@ -147,11 +147,11 @@ fn an_empty_batch_is_nothing_to_do() {
 
 #[test]
 fn odd_inputs_are_borne() {
-    hold(async |stage| {
+    hold(&async |stage| {
         let odd = odd_inputs();
         let together = run(stage, &odd).await;
         for (input, expected) in odd.iter().zip(together) {
-            assert_eq!(fault(&expected), None, "{:.40?}", input);
+            assert_eq!(fault(&expected), None, "{input:.40?}");
             assert_eq!(run(stage, &[input]).await, [expected], "{input:.40?}");
         }
     });
@@ -160,7 +160,7 @@ fn odd_inputs_are_borne() {
 /// Stages see inputs that no earlier stage has parsed, and need not like it.
 #[test]
 fn inputs_that_nobody_parsed_are_borne() {
-    hold(async |stage| {
+    hold(&async |stage| {
         if !stage.facts().reads.is_empty() {
             return;
         }
@@ -173,7 +173,7 @@ fn inputs_that_nobody_parsed_are_borne() {
 
 #[test]
 fn who_is_dropped_keeps_what_is_settled_and_works_again() {
-    hold(async |stage| {
+    hold(&async |stage| {
         let expected = run(stage, ADDRESSES).await;
         let pipeline = pipeline(stage);
         for polls in 0..12 {
@@ -196,7 +196,7 @@ fn who_is_dropped_keeps_what_is_settled_and_works_again() {
 
 #[test]
 fn who_is_out_of_time_keeps_what_is_settled_and_works_again() {
-    hold(async |stage| {
+    hold(&async |stage| {
         let expected = run(stage, ADDRESSES).await;
         let mut batch = batch(ADDRESSES);
         pipeline(stage).run(&Context::within(Duration::ZERO), &mut batch).await;

@@ -1,5 +1,10 @@
 //! What authors type: `plugin inspect`, `plugin test`, `plugin bench`.
 
+use std::{
+    fs::{self, File},
+    time::{Duration, SystemTime},
+};
+
 use serde_json::Value;
 
 use super::{Folder, accuser, asker, guest::Guest, witness};
@@ -111,6 +116,61 @@ fn cases_pass() {
         assert_eq!((run.status, run.stdout.lines().last()), (Some(0), Some("4 cases passed")), "{run:?}");
         assert!(run.stdout.starts_with("✓ one that begins so\n"), "{}", run.stdout);
     }
+}
+
+#[test]
+fn a_component_that_is_older_than_its_sources_is_told_of() {
+    let folder = Folder::new();
+    folder.write("accuser/cases.toml", CASES);
+    // Only its time matters of a source: what was built of it stands there already.
+    folder.write("accuser/build/accuser.wasm", accuser("accuser").wat());
+    let built = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000);
+    let changed = |name: &str, time: SystemTime| {
+        let file = File::options().create(true).append(true).open(folder.path().join(name)).unwrap();
+        file.set_modified(time).unwrap();
+    };
+    changed("accuser/build/accuser.wasm", built);
+    fs::create_dir_all(folder.path().join("accuser/src/rules")).unwrap();
+    fs::create_dir_all(folder.path().join("accuser/target/src")).unwrap();
+    let warning = |language: &str, command: &str| {
+        folder.write("accuser/plugin.toml", format!("language = \"{language}\"\nworld = \"pure\"\n"));
+        let run = folder.run(None, &["plugin", command, "accuser"]);
+        assert_eq!(run.status, Some(0), "{run:?}");
+        run.stderr
+    };
+    let (earlier, later) = (built - Duration::from_secs(1), built + Duration::from_secs(1));
+    let all = [
+        ("rust", "src/rules/suffix.rs"),
+        ("rust", "Cargo.toml"),
+        ("c", "check.h"),
+        ("javascript", "check.js"),
+        ("python", "check.py"),
+    ];
+    for (_, source) in all {
+        changed(&format!("accuser/{source}"), earlier);
+    }
+    for other in ["notes.txt", "target/src/generated.rs", "build/plugin.h"] {
+        changed(&format!("accuser/{other}"), later);
+    }
+    for (language, source) in all {
+        let source = format!("accuser/{source}");
+        for time in [earlier, built] {
+            changed(&source, time);
+            assert_eq!(warning(language, "test"), "");
+        }
+        changed(&source, later);
+        let said = format!(
+            "warning: {source} is newer than the component; `mailsonde plugin build` makes it anew\n"
+        );
+        assert_eq!(warning(language, "test"), said);
+        changed(&source, earlier);
+    }
+    changed("accuser/check.c", later);
+    assert!(warning("c", "bench").starts_with("warning: accuser/check.c is newer"));
+    // Text is what runs, and a file that is named is what is meant.
+    assert_eq!(warning("wat", "test"), "");
+    let run = folder.run(None, &["plugin", "test", "accuser/build/accuser.wasm"]);
+    assert_eq!((run.status, &*run.stderr), (Some(0), ""), "{run:?}");
 }
 
 /// The output of a run in which this case must fail.

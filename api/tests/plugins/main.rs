@@ -1,6 +1,8 @@
 //! Plugins in the configuration and on the command line. The guests are WebAssembly text, so that nothing but cargo is
 //! needed, and no name server but one of the test's own is asked.
 
+#![allow(clippy::unwrap_used)] // tests, and what they share
+
 #[path = "../../../plugins/wasm/tests/guest/mod.rs"]
 mod guest;
 

@@ -26,7 +26,18 @@ fn errors_stand_at_the_key_that_is_their_cause() {
         ("\nwasm = 'DIR/garbage.wasm'", "3: stage.mine.wasm: no WebAssembly component: "),
         ("wasm = 'DIR/empty.wasm'", "2: stage.mine.wasm: "),
         ("wasm = 'DIR/describing.wat'", "2: stage.mine.wasm: `describe` says: it reads \"no such key\""),
-        ("wasm = 'DIR/seen.wat'\nsha256 = 'ab'", "3: stage.mine.sha256: sha256 is "),
+        (
+            "wasm = 'DIR/seen.wat'\nsha256 = 'ab'",
+            "3: stage.mine.sha256: no SHA-256, which is 64 hexadecimal digits",
+        ),
+        (
+            &format!("wasm = 'DIR/seen.wat'\nsha256 = '{}g'", "a".repeat(63)),
+            "3: stage.mine.sha256: no SHA-256, which is 64 hexadecimal digits",
+        ),
+        (
+            &format!("wasm = 'DIR/seen.wat'\nsha256 = '{}'", "A0".repeat(32)),
+            "3: stage.mine.sha256: sha256 is ",
+        ),
         (
             "wasm = 'DIR/asker.wat'\ngrants = ['cache']",
             "3: stage.mine.grants: it imports `mailsonde:stage/dns@1.0.0`, which `grants` does not hold: add \"dns\"",

@@ -53,7 +53,10 @@ fn only_plugins_of_the_pipeline_are_recorded() {
     let toml = "[stage.asker]\nwasm = 'asker.wat'\ngrants = ['dns']\n";
     for (args, said) in [
         (&["asker", "j@a.example"][..], "there is no stage `asker`"),
-        (&["dns", "j@a.example"], "no plugin: only calls of plugins are recorded"),
+        (
+            &["syntax", "j@a.example"],
+            "error: `syntax` is a built-in stage; only calls of plugins are recorded\n",
+        ),
         (
             &["asker", "j@a.example", "--pipeline", "verfy"],
             "there is no pipeline `verfy`; did you mean `verify`?",

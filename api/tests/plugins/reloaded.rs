@@ -21,8 +21,8 @@ fn saying(reason: &str) -> Guest {
 /// The reason that the plugin gives now.
 async fn reason(verifier: &Verifier) -> String {
     let inputs = vec!["jane@a.example".to_owned()];
-    let verified = verifier.verify(Inputs { first_row: 1, inputs }).await;
-    let findings = &verified.verdicts[0].evidence.findings;
+    let answer = verifier.verify(Inputs { first_row: 1, inputs }).await;
+    let findings = &answer.verdicts[0].evidence.findings;
     let reason = findings.iter().find_map(|recorded| match &recorded.finding {
         Finding::Opinion(opinion) => Some(opinion.reason.to_string()),
         _ => None,

@@ -12,7 +12,7 @@ use std::{
 use sha2::{Digest, Sha256};
 use wasmtime::{Engine, component::Component};
 
-use crate::{PluginError, compiled::owner::is_ours_alone, contained::contained, source::hex};
+use crate::{PluginError, compiled::owner::is_ours_alone, contained::contained};
 
 mod owner;
 
@@ -29,14 +29,15 @@ impl Compiled {
         Self { folder }
     }
 
-    /// The compiled component: from the folder if it is there and whole, else compiled now and kept. That it cannot be
+    /// The compiled component, whose SHA-256 is `digest`: from the folder if it is there and whole, else compiled now and kept. That it cannot be
     /// kept is a line in the log.
     pub(crate) fn load_or_compile(
         &self,
         engine: &Engine,
         component: &[u8],
+        digest: &str,
     ) -> Result<Component, PluginError> {
-        let path = self.path(engine, component);
+        let path = self.path(engine, digest);
         if let Some(code) = self.read(&path)
             && let Some(loaded) = load(engine, &code)
         {
@@ -50,10 +51,9 @@ impl Compiled {
         Ok(compiled)
     }
 
-    fn path(&self, engine: &Engine, component: &[u8]) -> PathBuf {
+    fn path(&self, engine: &Engine, digest: &str) -> PathBuf {
         let mut compiler = DefaultHasher::new();
         engine.precompile_compatibility_hash().hash(&mut compiler);
-        let digest = hex(&Sha256::digest(component));
         self.folder.join(format!("{digest}-{:016x}.cwasm", compiler.finish()))
     }
 
@@ -69,13 +69,10 @@ impl Compiled {
             tracing::warn!("{}: others own it or may write to it; compiled anew", path.display());
             return None;
         }
-        let mut octets = Vec::new();
-        file.read_to_end(&mut octets).ok()?;
-        if let Some((digest, code)) = octets.split_at_checked(DIGEST_OCTETS)
-            && Sha256::digest(code).as_slice() == digest
-        {
-            octets.drain(..DIGEST_OCTETS);
-            return Some(octets);
+        let (mut digest, mut code) = ([0; DIGEST_OCTETS], Vec::new());
+        let read = file.read_exact(&mut digest).and_then(|()| file.read_to_end(&mut code));
+        if read.is_ok() && Sha256::digest(&code).as_slice() == digest {
+            return Some(code);
         }
         tracing::warn!("{}: damaged; compiled anew", path.display());
         None

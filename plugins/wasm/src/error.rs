@@ -66,6 +66,14 @@ pub enum PluginError {
     /// `configure` refuses the configuration.
     #[error("it refuses its configuration: {0}")]
     Refused(String),
+    /// There is no room for all its instances.
+    #[error("there is room for {left} more instances of it in this process, not for {instances}")]
+    NoRoom {
+        /// What `instances_max` and a trial need.
+        instances: usize,
+        /// What is left.
+        left: usize,
+    },
     /// A call of the loading failed.
     #[error("`{call}` failed: {fault}")]
     Call {

@@ -1,17 +1,21 @@
 //! The host: one runtime for all plugins of a process, with the guests' clock and the compiled code.
 
 use std::{
+    borrow::Cow,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use mailsonde_engine::Resolver;
+use sha2::{Digest, Sha256};
 use wasmtime::{Config, Engine, component::Component};
 
 use crate::{
     Inspection, PluginConfig, PluginError, WasmStage,
     compiled::{self, Compiled},
     limits::{CALL_STACK_OCTETS, STACK_OCTETS_MAX},
+    room::{self, Room},
+    source::{Source, hex},
     ticker::Ticker,
 };
 
@@ -22,6 +26,7 @@ pub struct Host(Arc<Shared>);
 pub(crate) struct Shared {
     pub(crate) engine: Engine,
     pub(crate) ticker: Ticker,
+    pub(crate) room: Arc<Room>,
     compiled: Option<Compiled>,
 }
 
@@ -38,9 +43,14 @@ impl Host {
             .concurrency_support(false)
             .max_wasm_stack(STACK_OCTETS_MAX)
             .async_stack_size(CALL_STACK_OCTETS);
-        let engine = Engine::new(&config).map_err(|error| PluginError::Runtime(format!("{error:#}")))?;
+        let engine = room::engine(&mut config).map_err(|error| PluginError::Runtime(format!("{error:#}")))?;
         let ticker = Ticker::start(engine.weak()).map_err(|error| PluginError::Runtime(error.to_string()))?;
-        Ok(Self(Arc::new(Shared { engine, ticker, compiled: compiled.map(Compiled::new) })))
+        Ok(Self(Arc::new(Shared {
+            engine,
+            ticker,
+            room: Room::new(),
+            compiled: compiled.map(Compiled::new),
+        })))
     }
 
     /// Loads a plugin as the stage `name`. Takes as long as compiling and a sample call take, and blocks meanwhile:
@@ -67,11 +77,14 @@ impl Host {
 }
 
 impl Shared {
-    /// The compiled component.
-    pub(crate) fn compiled(&self, component: &[u8]) -> Result<Component, PluginError> {
-        match &self.compiled {
-            Some(compiled) => compiled.load_or_compile(&self.engine, component),
-            None => compiled::compile(&self.engine, component),
-        }
+    /// The compiled component of a file.
+    pub(crate) fn compiled(&self, source: &Source) -> Result<Component, PluginError> {
+        let component = source.component()?;
+        let Some(compiled) = &self.compiled else { return compiled::compile(&self.engine, &component) };
+        let digest = match &component {
+            Cow::Borrowed(_) => Cow::Borrowed(&*source.digest),
+            Cow::Owned(made) => Cow::Owned(hex(&Sha256::digest(made))),
+        };
+        compiled.load_or_compile(&self.engine, &component, &digest)
     }
 }

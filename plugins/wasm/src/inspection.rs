@@ -29,11 +29,12 @@ pub struct Inspection {
 impl Inspection {
     pub(crate) fn of(host: &Arc<Shared>, path: &Path) -> Result<Self, PluginError> {
         let source = Source::read(path, None)?;
-        let component = host.compiled(&source.component()?)?;
+        let component = host.compiled(&source)?;
         let interface = Interface::of(&host.engine, &component);
         let grants: Vec<Grant> = interface.grants().into_iter().collect();
         let config = PluginConfig { grants: grants.clone(), ..PluginConfig::new(path) };
         let program = Program::linked(host, &"inspected".into(), &config, &source, (&component, &interface))?;
+        let _room = program.reserve(1)?;
         let description = crate::program::block_on(program.describe())?;
         Ok(Self {
             digest: source.digest,

@@ -81,6 +81,11 @@ impl Program {
 }
 
 impl Instance {
+    /// What it logs from now on is for authors: it is about addresses that nobody asked about.
+    pub(crate) fn hush(&mut self) {
+        self.store.data_mut().log.hush();
+    }
+
     /// Asks the guest what it is.
     pub(crate) async fn describe(&mut self, program: &Program) -> Result<wit::Description, CallFault> {
         let _running = program.host.ticker.running();

@@ -23,6 +23,7 @@ mod interface;
 mod limits;
 mod pool;
 mod program;
+mod room;
 mod run;
 mod source;
 mod stage;

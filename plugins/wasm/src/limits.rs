@@ -14,8 +14,8 @@ pub const TICK: Duration = Duration::from_millis(1);
 /// How long the clock of the guests goes on when none runs: waking it costs more than some idle ticks.
 pub(crate) const TICKS_IDLE_MAX: u32 = 1_000;
 
-/// Time for one batch where the plugin's table says nothing else: room for a slow DNS answer.
-pub const SLOT_DEADLINE: Duration = Duration::from_secs(5);
+/// Time for one batch where the plugin's table says nothing else: more than a question to silent name servers takes.
+pub const SLOT_DEADLINE: Duration = Duration::from_secs(8);
 
 /// Time for loading: `describe`, `configure` and a sample call. Python takes a second to begin.
 pub(crate) const LOAD_MAX: Duration = Duration::from_secs(30);
@@ -54,6 +54,16 @@ pub(crate) const TABLE_ELEMENTS_MAX: usize = 100_000;
 /// Core instances, memories and tables of one component. Python has some thirty of each. Each instance has room outside
 /// its memories, for its globals and functions, of which a module may have a million.
 pub(crate) const PARTS_MAX: usize = 100;
+
+/// Memories, or tables, of all instances of a process: each has 4 GiB of address space, of which a process has 128 TiB.
+pub(crate) const ROOM: usize = 4_000;
+
+/// Octets of a memory, a table or a stack that are cleared and used again: what plugins in Rust and C have. What larger
+/// ones have beyond it goes back to the system.
+pub(crate) const KEPT_OCTETS_MAX: usize = 2 << 20;
+
+/// Memories that are kept ready while nobody uses them.
+pub(crate) const IDLE_ROOM_MAX: u32 = 32;
 
 /// Lines that a call may log; the rest is counted.
 pub(crate) const LOG_LINES_MAX: u32 = 100;

@@ -16,6 +16,7 @@ use crate::{
     instance::{Given, Instance, within},
     interface::Interface,
     limits::LOAD_MAX,
+    room::{self, Reserved},
     source::Source,
     state::State,
 };
@@ -32,6 +33,8 @@ pub(crate) struct Program {
     pub(crate) cpu_max: std::time::Duration,
     /// SHA-256 of the file.
     pub(crate) digest: String,
+    /// Parts of an instance that take room.
+    parts: usize,
 }
 
 impl Program {
@@ -42,7 +45,7 @@ impl Program {
         config: &PluginConfig,
         source: &Source,
     ) -> Result<Self, PluginError> {
-        let component = host.compiled(&source.component()?)?;
+        let component = host.compiled(source)?;
         let interface = Interface::of(&host.engine, &component);
         Self::linked(host, name, config, source, (&component, &interface))
     }
@@ -66,7 +69,13 @@ impl Program {
             memory_max: usize::try_from(config.memory_max.as_u64()).unwrap_or(usize::MAX),
             cpu_max: config.cpu_max,
             digest: source.digest.clone(),
+            parts: room::parts(component),
         })
+    }
+
+    /// Room for so many instances.
+    pub(crate) fn reserve(&self, instances: usize) -> Result<Reserved, PluginError> {
+        self.host.room.reserve(instances, self.parts)
     }
 
     /// Asks a guest what it is.
@@ -95,6 +104,7 @@ impl Program {
         clock: &Arc<dyn Clock>,
         description: &Description,
     ) -> Result<(), CallFault> {
+        guest.hush();
         let sample = |input, address| wit::Subject { input, address, facts: &[] };
         let address = wit::Address { local: "postmaster", domain: "example.com" };
         let subjects = [sample("postmaster@example.com", Some(address)), sample("no address", None)];

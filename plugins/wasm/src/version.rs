@@ -13,6 +13,7 @@ use crate::{
     instance::Instance,
     pool::Pool,
     program::{Program, block_on},
+    room::Reserved,
     source::{Source, Stamp},
 };
 
@@ -22,6 +23,8 @@ pub(crate) struct Version {
     pub(crate) description: Description,
     pub(crate) pool: Pool,
     pub(crate) breaker: Breaker,
+    /// Given back when all else is gone.
+    _room: Reserved,
 }
 
 impl Version {
@@ -33,13 +36,15 @@ impl Version {
     ) -> Result<(Self, Stamp), PluginError> {
         let source = Source::read(&config.wasm, config.sha256.as_deref())?;
         let program = Program::of(host, name, config, &source)?;
+        // One more than work: a trial while others wait.
+        let room = program.reserve(config.instances_max.saturating_add(1))?;
         let description = block_on(async {
             let description = program.describe().await?;
             program.try_out(&description).await?;
             Ok(description)
         })?;
         let pool = Pool::new(config.instances_max);
-        Ok((Self { program, description, pool, breaker: Breaker::default() }, source.stamp))
+        Ok((Self { program, description, pool, breaker: Breaker::default(), _room: room }, source.stamp))
     }
 
     /// Lets a batch in, unless the plugin is parked. It waits for a place first, so that trials too are no more than

@@ -13,13 +13,22 @@ use super::{
     super::{Usage, human::escaped},
     RecordArgs,
 };
-use crate::{assembly::Parts, plugin::Recorder};
+use crate::{
+    assembly::{Parts, STAGES},
+    plugin::Recorder,
+};
 
 /// Runs the command.
 pub(super) fn run(config: Option<&Path>, args: &RecordArgs) -> Result<()> {
     if let Some(file) = args.output.as_deref().filter(|file| file.exists()) {
         // Said before anybody is asked.
         return Err(Usage(format!("{}: it is there, and nothing is overwritten", file.display())).into());
+    }
+    let stage = &args.stage;
+    if STAGES.iter().any(|kind| kind.name == stage) {
+        return Err(
+            Usage(format!("`{stage}` is a built-in stage; only calls of plugins are recorded")).into()
+        );
     }
     let settings = Settings::load(config)?;
     let pipelines = settings.pipelines()?;
@@ -28,7 +37,7 @@ pub(super) fn run(config: Option<&Path>, args: &RecordArgs) -> Result<()> {
         return Err(Usage(format!("there is no pipeline `{}`{hint}", args.pipeline)).into());
     }
     let parts = Parts::new(&settings)?;
-    let recorder = Recorder::new(&settings, &parts, &args.pipeline, &args.stage)?;
+    let recorder = Recorder::new(&settings, &parts, &args.pipeline, stage)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let mut recordings = Vec::new();
     for address in &args.addresses {

@@ -27,18 +27,18 @@ pub(super) fn run(config: Option<&Path>, args: &TestArgs) -> Result<()> {
         Usage(format!("{}: there are no cases; --cases FILE names them", args.plugin.display()))
     })?;
     let cases = Cases::read(&file).map_err(|error| Usage(error.to_string()))?;
-    if cases.cases.is_empty() {
+    if cases.all.is_empty() {
         return Err(Usage(format!("{}: no case in it", file.display())).into());
     }
     let mut trial = Trial::new(host(config)?, &component)?;
     let mut out = AutoStream::auto(io::stdout().lock());
     let mut failed = 0;
-    for case in &cases.cases {
-        let came = trial.run(case)?;
-        failed += usize::from(!came.is_expected);
-        write_case(&mut out, &cases.file, case, &came)?;
+    for case in &cases.all {
+        let result = trial.run(case)?;
+        failed += usize::from(!result.is_expected);
+        write_case(&mut out, &cases.file, case, &result)?;
     }
-    let all = cases.cases.len();
+    let all = cases.all.len();
     match failed {
         0 => writeln!(out, "{all} {} passed", if all == 1 { "case" } else { "cases" })?,
         _ => bail!("{failed} of {all} cases failed"),
@@ -46,19 +46,19 @@ pub(super) fn run(config: Option<&Path>, args: &TestArgs) -> Result<()> {
     Ok(())
 }
 
-fn write_case(out: &mut impl Write, file: &Path, case: &Case, came: &Came) -> io::Result<()> {
+fn write_case(out: &mut impl Write, file: &Path, case: &Case, result: &Came) -> io::Result<()> {
     let name = escaped(&case.name);
-    if came.is_expected {
+    if result.is_expected {
         return writeln!(out, "{GOOD}✓{GOOD:#} {name}");
     }
     writeln!(out, "{BAD}✗{BAD:#} {name} ({}:{})", file.display(), case.line)?;
     let mut tell = |what: &str, text: &str| writeln!(out, "    {what:<9} {}", escaped(text));
     tell("expected", &expected(&case.expect))?;
-    tell("came", &came_out(&came.what))?;
-    for question in &came.unlisted {
+    tell("came", &came_out(&result.what))?;
+    for question in &result.unlisted {
         tell("asked", &format!("`{question}`, which the case does not list under `dns`"))?;
     }
-    for (key, held) in &came.cached {
+    for (key, held) in &result.cached {
         let held = held.as_ref().map_or("nothing".to_owned(), |held| format!("{held:?}"));
         tell("cache", &format!("holds {held} under {key:?}"))?;
     }
@@ -84,7 +84,7 @@ fn expected(expect: &Expect) -> String {
 fn came_out(what: &What) -> String {
     match what {
         What::Refused(message) => format!("the configuration refused: {message}"),
-        What::Failed(fault) => format!("a fault: {fault}"),
+        What::Failed(fault) => format!("a fault: {fault} (--log debug tells more)"),
         What::Said(came) => {
             let opinion = came.opinion.as_ref();
             said(opinion.map(|said| (said.category, &*said.reason, Some(said.score))), &came.facts)

@@ -6,7 +6,7 @@ use std::{
     fs,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
-    process::{Command, Output, Stdio},
+    process::{Command, ExitStatus, Output, Stdio},
 };
 
 use super::BuildError;
@@ -33,18 +33,38 @@ pub(super) fn answer(command: &mut Command) -> Option<String> {
     Some(String::from_utf8(output.stdout).ok()?.trim_end().to_owned())
 }
 
-/// Runs a program to its end. What it said is part of the error if it fails, except for what it was left to print
-/// itself.
-pub(super) fn run(command: &mut Command) -> Result<Output, BuildError> {
-    let program = Path::new(command.get_program()).display().to_string();
-    let ended = command.stdin(Stdio::null()).output();
-    let output = ended.map_err(|source| BuildError::NotStarted { program: program.clone(), source })?;
-    if output.status.success() {
-        return Ok(output);
+/// Runs a program to its end. What it said is part of the error if it fails.
+pub(super) fn run(command: &mut Command) -> Result<(), BuildError> {
+    let output = ended(command)?;
+    succeeded(command, output.status, &[output.stdout, output.stderr].concat())
+}
+
+/// Runs a program that writes for programs on its standard output, which is returned, and for people on its standard
+/// error, which they see at once.
+pub(super) fn run_for_output(command: &mut Command) -> Result<Vec<u8>, BuildError> {
+    let output = ended(command.stderr(Stdio::inherit()))?;
+    succeeded(command, output.status, &[])?;
+    Ok(output.stdout)
+}
+
+fn ended(command: &mut Command) -> Result<Output, BuildError> {
+    command
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|source| BuildError::NotStarted { program: program(command), source })
+}
+
+fn succeeded(command: &Command, status: ExitStatus, said: &[u8]) -> Result<(), BuildError> {
+    if status.success() {
+        return Ok(());
     }
-    let said = [output.stdout, output.stderr].concat();
-    let output_text = String::from_utf8_lossy(&said).trim_end().to_owned();
-    Err(BuildError::Failed { program, status: output.status, output: output_text })
+    let output = String::from_utf8_lossy(said).trim_end().to_owned();
+    Err(BuildError::Failed { program: program(command), status, output })
+}
+
+/// Its name or path, for errors.
+fn program(command: &Command) -> String {
+    Path::new(command.get_program()).display().to_string()
 }
 
 /// The program in the project's own virtual environment, or in the active one.

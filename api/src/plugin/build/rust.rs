@@ -6,14 +6,14 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::Command,
 };
 
 use serde::Deserialize;
 
 use super::{
     BuildError, Project,
-    program::{answer, is_executable, on_path, run, variable},
+    program::{answer, is_executable, on_path, run_for_output, variable},
 };
 
 /// Has no system interface: nothing needs to be granted.
@@ -47,19 +47,22 @@ pub(super) fn compile(project: &Project) -> Result<Vec<u8>, BuildError> {
     let way = way(project, &cargo)?;
     let target = if let Way::Ready(target) = way { target } else { BARE };
     let mut command = Command::new(&cargo);
-    command
-        .current_dir(&project.folder)
-        .args(["build", "--release", "--message-format=json-render-diagnostics", "--target", target])
-        // A build from nothing takes minutes: cargo says itself how far it is.
-        .stderr(Stdio::inherit());
+    command.current_dir(&project.folder).args([
+        "build",
+        "--release",
+        "--message-format=json-render-diagnostics",
+        "--target",
+        target,
+    ]);
     if let Way::FromSources { linker } = way {
         command.arg("-Zbuild-std=std,panic_abort").env("RUSTC_BOOTSTRAP", "1");
         if let Some(linker) = linker {
             command.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", linker);
         }
     }
-    let output = run(&mut command)?;
-    let module = module_of(&String::from_utf8_lossy(&output.stdout)).ok_or_else(|| BuildError::NoResult {
+    // A build from nothing takes minutes: cargo says itself how far it is.
+    let messages = run_for_output(&mut command)?;
+    let module = module_of(&String::from_utf8_lossy(&messages)).ok_or_else(|| BuildError::NoResult {
         program: cargo.display().to_string(),
         what: "WebAssembly: Cargo.toml needs `[lib] crate-type = [\"cdylib\"]`",
     })?;

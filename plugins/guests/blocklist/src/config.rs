@@ -45,7 +45,7 @@ impl Policy {
 fn patterns(key: &str) -> Result<Vec<Pattern>, String> {
     let parse = |(position, text): (usize, String)| {
         // The position too, since mailsonde shortens what looks like an address.
-        Pattern::parse(&text).map_err(|why| format!("{key}: entry {}, {text:?}, {why}", position + 1))
+        Pattern::parse(text).map_err(|(text, why)| format!("{key}: entry {}, {text:?}, {why}", position + 1))
     };
     config::get_list(key).into_iter().enumerate().map(parse).collect()
 }

@@ -32,6 +32,8 @@ impl List {
     /// Where two patterns are the same, the first one counts.
     pub fn new(patterns: Vec<Pattern>) -> Self {
         let mut list = Self::default();
+        // Most patterns are domains.
+        list.domains.reserve(patterns.len());
         for (index, pattern) in patterns.iter().enumerate() {
             list.sort_in(index, pattern);
         }

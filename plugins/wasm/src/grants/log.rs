@@ -17,11 +17,13 @@ pub(crate) struct LogLines {
     plugin: Arc<str>,
     /// Lines of this call.
     count: u32,
+    /// Every line is for authors only.
+    is_hushed: bool,
 }
 
 impl LogLines {
     pub(crate) fn of(plugin: Arc<str>) -> Self {
-        Self { plugin, count: 0 }
+        Self { plugin, count: 0, is_hushed: false }
     }
 
     /// Name of the stage.
@@ -29,11 +31,16 @@ impl LogLines {
         &self.plugin
     }
 
+    /// From now on every line is one of the level `debug`.
+    pub(crate) fn hush(&mut self) {
+        self.is_hushed = true;
+    }
+
     /// A call has ended: says how many of its lines were dropped.
     pub(crate) fn end(&mut self) {
         let dropped = std::mem::take(&mut self.count).saturating_sub(LOG_LINES_MAX);
         if dropped > 0 {
-            tracing::warn!(plugin = &*self.plugin, "{dropped} more lines of this call are dropped");
+            self.tell(Level::Warn, &format!("{dropped} more lines of this call are dropped"));
         }
     }
 
@@ -49,9 +56,12 @@ impl LogLines {
         if self.count > LOG_LINES_MAX {
             return;
         }
-        let line = redacted(message);
+        self.tell(level, &redacted(message));
+    }
+
+    fn tell(&self, level: Level, line: &str) {
         let plugin = &*self.plugin;
-        match level {
+        match if self.is_hushed { Level::Debug } else { level } {
             Level::Debug => tracing::debug!(plugin, "{line}"),
             Level::Info => tracing::info!(plugin, "{line}"),
             Level::Warn => tracing::warn!(plugin, "{line}"),

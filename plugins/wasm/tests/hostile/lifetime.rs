@@ -10,11 +10,11 @@ use std::{
 
 use futures_util::future::join_all;
 use mailsonde_engine::{BoxFuture, Context, Lookup, RecordKind, Resolver};
-use mailsonde_wasm::{Grant, Host, InstanceKind, WasmStage};
+use mailsonde_wasm::{Grant, Host, InstanceKind, PluginError, WasmStage};
 
 use crate::{
     guest::Guest,
-    pipeline::{AMPLE, Folder, SEEN, load_with, pipeline, run, run_in, run_now, runtime},
+    pipeline::{AMPLE, Folder, SEEN, load_with, pipeline, run, run_in, run_now, runtime, try_load},
     time::{Gate, asking},
 };
 
@@ -124,11 +124,11 @@ fn those_that_wait_make_room_for_those_at_work() {
 }
 
 #[test]
-fn any_number_of_places_may_be_configured() {
-    for places in [0, usize::MAX] {
-        let stage = load_with(&counting(), |config| config.instances_max = places);
-        assert_eq!(run_now(&stage, &["jane@example.com"]), ["counter.seen=1"]);
-    }
+fn there_is_a_place_and_no_more_of_them_than_there_is_room() {
+    let stage = load_with(&counting(), |config| config.instances_max = 0);
+    assert_eq!(run_now(&stage, &["jane@example.com"]), ["counter.seen=1"]);
+    let refused = try_load(counting().wat(), |config| config.instances_max = usize::MAX).err();
+    assert!(matches!(refused, Some(PluginError::NoRoom { instances: usize::MAX, .. })), "{refused:?}");
 }
 
 #[test]
