@@ -1,6 +1,8 @@
 //! Plugins while `verify` runs: their lines on standard error, and faults that cost only what they must.
 
-use super::{Folder, guest::Guest, witness};
+use std::process::Command;
+
+use super::{Folder, Run, guest::Guest, witness};
 
 const TOML: &str = "[stage.mine]\nwasm = 'mine.wat'\n[pipeline.verify]\nstages = ['syntax', 'mine']\n";
 
@@ -41,4 +43,27 @@ fn a_fault_costs_the_address_its_fact_and_nothing_else() {
 fn a_level_that_there_is_not_is_bad_usage() {
     let run = Folder::new().run(None, &["--log", "loud", "verify", "--offline", "jane@a.example"]);
     assert_eq!(run.status, Some(2));
+}
+
+/// Room for instances is set aside as address space, of which a process may not have much.
+#[test]
+fn plugins_run_where_address_space_is_short() {
+    let folder = Folder::new();
+    folder.guest("mine", &witness("mine"));
+    let plain = folder.command(Some(TOML), &["verify", "--explain", "jane@a.example"]);
+    let mut limited = Command::new("sh");
+    limited
+        .args(["-c", "ulimit -v 8000000 && exec \"$0\" \"$@\""])
+        .arg(plain.get_program())
+        .args(plain.get_args());
+    limited.current_dir(folder.path());
+    for (key, value) in plain.get_envs() {
+        match value {
+            Some(value) => limited.env(key, value),
+            None => limited.env_remove(key),
+        };
+    }
+    let run = Run::of(limited.output().unwrap());
+    assert_eq!(run.status, Some(0), "{run:?}");
+    assert!(run.stdout.contains("mine.seen"), "{run:?}");
 }

@@ -12,7 +12,7 @@ use std::{
 use sha2::{Digest, Sha256};
 use wasmtime::{Engine, component::Component};
 
-use crate::{PluginError, compiled::owner::is_ours_alone, contained::contained};
+use crate::{PluginError, compiled::owner::is_ours_alone, contained::contained, limits::COMPILED_KEPT_MAX};
 
 mod owner;
 
@@ -93,7 +93,21 @@ impl Compiled {
             // Half a file is of no use, and the disk may be full.
             let _ = fs::remove_file(&unfinished);
         }
+        self.remove_old();
         kept
+    }
+
+    /// Removes what is older than it is kept: each version of a plugin leaves a file. Half files of processes that were
+    /// killed are among them.
+    fn remove_old(&self) {
+        for entry in fs::read_dir(&self.folder).into_iter().flatten().flatten() {
+            let written = entry.metadata().and_then(|metadata| metadata.modified()).ok();
+            let age = written.and_then(|written| written.elapsed().ok());
+            if age.is_some_and(|age| age > COMPILED_KEPT_MAX) {
+                // Another process may have been faster.
+                let _ = fs::remove_file(entry.path());
+            }
+        }
     }
 
     fn make_folder(&self) -> io::Result<()> {

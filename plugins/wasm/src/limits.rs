@@ -58,7 +58,7 @@ pub(crate) const PARTS_MAX: usize = 100;
 /// Memories, or tables, of all instances of a process: each has 4 GiB of address space, of which a process has 128 TiB.
 pub(crate) const ROOM: usize = 4_000;
 
-/// Octets of a memory, a table or a stack that are cleared and used again: what plugins in Rust and C have. What larger
+/// Octets of a memory or a table that are cleared and used again: what plugins in Rust and C have. What larger
 /// ones have beyond it goes back to the system.
 pub(crate) const KEPT_OCTETS_MAX: usize = 2 << 20;
 
@@ -144,6 +144,9 @@ pub(crate) const PARKED_MIN: Duration = Duration::from_secs(1);
 
 /// How long it is parked at most.
 pub(crate) const PARKED_MAX: Duration = Duration::from_mins(1);
+
+/// How long compiled code is kept on disk. What is still wanted then takes some milliseconds to compile anew.
+pub(crate) const COMPILED_KEPT_MAX: Duration = Duration::from_hours(30 * 24);
 
 /// How often the files of plugins are looked at for changes.
 pub const WATCH_EVERY: Duration = Duration::from_secs(1);

@@ -82,7 +82,6 @@ fn set_aside() -> wasmtime::Result<PoolingAllocationConfig> {
         // where the system tells which pages those are, the others cost nothing.
         .linear_memory_keep_resident(KEPT_OCTETS_MAX)
         .table_keep_resident(KEPT_OCTETS_MAX)
-        .async_stack_keep_resident(KEPT_OCTETS_MAX)
         .pagemap_scan(Enabled::Auto)
         .max_unused_warm_slots(IDLE_ROOM_MAX);
     Ok(pool)

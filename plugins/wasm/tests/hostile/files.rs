@@ -1,10 +1,11 @@
 //! Files that are no plugin, or not the right one, and compiled code that cannot be trusted.
 
 use std::{
-    fs,
+    fs::{self, File},
     os::unix::fs::{PermissionsExt, chown},
     path::Path,
     sync::Arc,
+    time::{Duration, SystemTime},
 };
 
 use mailsonde_wasm::{FILE_OCTETS_MAX, Host, PluginConfig, PluginError, WasmStage};
@@ -307,4 +308,20 @@ fn compiled_code_is_kept_in_a_folder_of_ones_own() {
     let file = folder.path().join("file");
     fs::write(&file, "").unwrap();
     assert_eq!(run_now(&load_compiled(&Guest::named("kept"), &file), &["jane@example.com"]), [SEEN]);
+}
+
+#[test]
+fn compiled_code_that_is_old_makes_room() {
+    let folder = Folder::new();
+    let compiled = folder.file().with_file_name("compiled");
+    load_compiled(&Guest::named("before"), &compiled);
+    let old = only_file(&compiled);
+    let days_ago = |days: u64| SystemTime::now() - Duration::from_hours(24 * days);
+    let age = |days| File::options().write(true).open(&old).unwrap().set_modified(days_ago(days)).unwrap();
+    age(29);
+    load_compiled(&Guest::named("meanwhile"), &compiled);
+    assert!(old.exists());
+    age(31);
+    load_compiled(&Guest::named("after"), &compiled);
+    assert!(!old.exists());
 }
