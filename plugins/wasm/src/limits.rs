@@ -55,8 +55,9 @@ pub(crate) const TABLE_ELEMENTS_MAX: usize = 100_000;
 /// its memories, for its globals and functions, of which a module may have a million.
 pub(crate) const PARTS_MAX: usize = 100;
 
-/// Memories, or tables, of all instances of a process: each has 4 GiB of address space, of which a process has 128 TiB.
-pub(crate) const ROOM: usize = 4_000;
+/// Memories, or tables, of all instances of a process: some thirty plugins with places as by default. Each takes 4 GiB of
+/// address space, of which a process has 128 TiB, and some microseconds when the process begins.
+pub(crate) const ROOM: usize = 1_000;
 
 /// Octets of a memory or a table that are cleared and used again: what plugins in Rust and C have. What larger
 /// ones have beyond it goes back to the system.
