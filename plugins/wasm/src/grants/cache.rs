@@ -10,7 +10,7 @@ use wasmtime::Result;
 
 use crate::{
     bindings::mailsonde::stage::cache::{self, Entry},
-    grants::Room,
+    grants::Allowance,
     limits::{
         CACHE_ENTRY_OCTETS, CACHE_KEY_OCTETS_MAX, CACHE_OCTETS_MAX, CACHE_TTL_MAX, CACHE_VALUE_OCTETS_MAX,
     },
@@ -69,11 +69,11 @@ impl Cache {
 impl cache::Host for State {
     fn get_many(&mut self, keys: Vec<String>) -> Result<Vec<Option<String>>> {
         self.host_call_about(keys.len())?;
-        let room = Room::new();
+        let allowance = Allowance::new();
         let get = |key: &String| {
             let Some(view) = &self.cache else { return Ok(None) };
             let Some(value) = view.cache.get(view.client.as_ref(), key) else { return Ok(None) };
-            room.take(value.len())?;
+            allowance.take(value.len())?;
             Ok(Some(value.as_ref().to_owned()))
         };
         keys.iter().map(get).collect()

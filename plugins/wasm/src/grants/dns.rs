@@ -9,7 +9,7 @@ use wasmtime::Result;
 use crate::{
     CallFault,
     bindings::mailsonde::stage::dns::{self, Answer, Failure, Kind, Query},
-    grants::Room,
+    grants::Allowance,
     limits::{DNS_QUERIES_PER_SUBJECT_MAX, NAME_OCTETS_MAX},
     state::State,
 };
@@ -42,9 +42,9 @@ impl dns::Host for State {
             return Ok(vec![Answer::Failed(Failure::Refused); queries.len()]);
         };
         let allowed: Vec<bool> = queries.iter().map(|_| dns.take()).collect();
-        let (resolver, room) = (&dns.resolver, Room::new());
+        let (resolver, allowance) = (&dns.resolver, Allowance::new());
         let asked = queries.iter().zip(allowed).map(|(query, is_allowed)| {
-            let room = &room;
+            let allowance = &allowance;
             async move {
                 if !is_allowed {
                     return Ok(Answer::Failed(Failure::TooMany));
@@ -53,7 +53,7 @@ impl dns::Host for State {
                 if name.len() > NAME_OCTETS_MAX {
                     return Ok(Answer::NoDomain);
                 }
-                answer(resolver.lookup(name, kind(query.kind)).await, room)
+                answer(resolver.lookup(name, kind(query.kind)).await, allowance)
             }
         });
         Ok(try_join_all(asked).await?)
@@ -72,11 +72,13 @@ fn kind(kind: Kind) -> RecordKind {
     }
 }
 
-fn answer(lookup: Lookup, room: &Room) -> Result<Answer, CallFault> {
+fn answer(lookup: Lookup, allowance: &Allowance) -> Result<Answer, CallFault> {
     Ok(match lookup {
         Lookup::Found(records) => {
             let texts = records.iter().filter_map(text);
-            Answer::Found(texts.map(|text| room.take(text.len()).map(|()| text)).collect::<Result<_, _>>()?)
+            Answer::Found(
+                texts.map(|text| allowance.take(text.len()).map(|()| text)).collect::<Result<_, _>>()?,
+            )
         }
         Lookup::NoData => Answer::NoData,
         Lookup::NoDomain => Answer::NoDomain,

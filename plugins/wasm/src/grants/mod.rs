@@ -1,16 +1,16 @@
 //! What a guest can import: each interface a file. Which of them are linked is decided when a plugin is loaded.
 
+mod allowance;
 mod cache;
 mod clock;
 mod config;
 mod dns;
 mod log;
-mod room;
 mod wasi;
 
+use allowance::Allowance;
 pub use cache::Cache;
 pub(crate) use cache::CacheView;
 pub(crate) use dns::DnsQueries;
 pub(crate) use log::{LogLines, redacted};
-use room::Room;
 pub(crate) use wasi::{PACKAGES as WASI_PACKAGES, Wasi, link as link_wasi};
