@@ -15,7 +15,6 @@ use mailsonde_builtin::{
 };
 use mailsonde_config::{ConfigError, OnFault, Settings, SlotConfig, StageSection, did_you_mean, nearest};
 use mailsonde_engine::{Check, Facts, Pipeline, PipelineError, Policy, Pure, Slot, Stage};
-use mailsonde_wasm::SLOT_DEADLINE;
 use serde::Deserialize;
 
 pub use parts::Parts;
@@ -206,7 +205,7 @@ fn slot(section: &StageSection<'_>, parts: &Parts<'_>, name: &str) -> Result<(Sl
         (stage, section.slot.deadline)
     } else {
         let plugin: Arc<dyn Stage> = parts.plugin(name, section)?;
-        (plugin, Some(section.slot.deadline.unwrap_or(SLOT_DEADLINE)))
+        (plugin, plugins::deadline(&section.slot))
     };
     let facts = stage.facts();
     Ok((limited(stage, &section.slot, deadline), facts))

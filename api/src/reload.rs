@@ -4,7 +4,7 @@
 use std::{convert::Infallible, sync::Arc};
 
 use mailsonde_engine::Stage as _;
-use mailsonde_wasm::{WATCH_EVERY, WasmStage};
+use mailsonde_wasm::{PluginError, WATCH_EVERY, WasmStage};
 use tokio::{
     task::spawn_blocking,
     time::{MissedTickBehavior, interval},
@@ -21,6 +21,8 @@ pub fn keep_plugins_fresh(plugins: Vec<Arc<WasmStage>>) -> impl Future<Output = 
 }
 
 async fn watch(plugins: Vec<Arc<WasmStage>>, mut hangup: Hangup) -> Infallible {
+    // Which of them wait for room: told once, however often it is tried.
+    let mut waiting = Vec::new();
     let mut ticks = interval(WATCH_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -29,16 +31,23 @@ async fn watch(plugins: Vec<Arc<WasmStage>>, mut hangup: Hangup) -> Infallible {
             () = hangup.received() => true,
         };
         let plugins = plugins.clone();
+        let mut are_waiting = std::mem::take(&mut waiting);
+        are_waiting.resize(plugins.len(), false);
+        let look = move || {
+            let each = plugins.iter().zip(&mut are_waiting);
+            each.for_each(|(plugin, is_waiting)| look_at(plugin, all, is_waiting));
+            are_waiting
+        };
         // Compiling takes a second: not on a thread that serves others. A panic there costs this round alone.
-        let looked = spawn_blocking(move || plugins.iter().for_each(|plugin| look_at(plugin, all))).await;
-        if let Err(error) = looked {
-            tracing::error!("looking for new versions of plugins: {error}");
+        match spawn_blocking(look).await {
+            Ok(are_waiting) => waiting = are_waiting,
+            Err(error) => tracing::error!("looking for new versions of plugins: {error}"),
         }
     }
 }
 
 /// Loads a plugin anew if its file has changed, or in any case; and lets its instances go that have nothing to do.
-fn look_at(plugin: &WasmStage, in_any_case: bool) {
+fn look_at(plugin: &WasmStage, in_any_case: bool, is_waiting: &mut bool) {
     plugin.sweep();
     if !in_any_case && !plugin.has_changed() {
         return;
@@ -46,11 +55,16 @@ fn look_at(plugin: &WasmStage, in_any_case: bool) {
     let name = plugin.name();
     match plugin.reload() {
         Ok(()) => {
+            *is_waiting = false;
             let version = plugin.description().version;
             tracing::info!(plugin = name, "a new version takes over: {version}, sha256 {}", plugin.digest());
         }
         Err(error) => {
-            tracing::error!(plugin = name, "the new version is refused, the old one goes on: {error}");
+            let lacks_room = matches!(error, PluginError::NoRoom { .. });
+            if !(lacks_room && *is_waiting) {
+                tracing::error!(plugin = name, "the new version is refused, the old one goes on: {error}");
+            }
+            *is_waiting = lacks_room;
         }
     }
 }

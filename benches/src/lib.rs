@@ -127,15 +127,3 @@ fn domain(n: usize) -> String {
     let tld = TLDS[n / 256 % TLDS.len()];
     format!("{first}{second}{}.{tld}", n / 2048)
 }
-
-/// Memory of this process that is in use, in MiB.
-///
-/// # Errors
-/// Where `/proc` does not tell.
-pub fn resident_mib() -> std::io::Result<f64> {
-    let status = std::fs::read_to_string("/proc/self/status")?;
-    let kib = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")?.parse::<f64>().ok());
-    Ok(kib.unwrap_or_default() / 1024.0)
-}

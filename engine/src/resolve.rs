@@ -73,3 +73,17 @@ pub enum RecordData {
     /// A record of which only the existence matters (DS, CAA).
     Present,
 }
+
+impl RecordData {
+    /// The record as zone files write it, names without the final dot; empty where only its existence matters. None for
+    /// an alias, which the addresses beside it stand for.
+    pub fn zone_text(&self) -> Option<String> {
+        match self {
+            Self::Mx { preference, exchange } => Some(format!("{preference} {exchange}")),
+            Self::Address(address) => Some(address.to_string()),
+            Self::Txt(text) | Self::Ns(text) => Some(text.to_string()),
+            Self::Present => Some(String::new()),
+            Self::Alias => None,
+        }
+    }
+}

@@ -1,11 +1,11 @@
 //! Tables `[stage.NAME]` with the key `wasm`: plugins, and where in the table the cause of an error stands.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use anyhow::Result;
-use mailsonde_config::{ConfigError, Settings, StageSection};
+use mailsonde_config::{ConfigError, Settings, SlotConfig, StageSection};
 use mailsonde_engine::{BoxFuture, Lookup, LookupFailure, RecordKind, Resolver, STOP_WORDS};
-use mailsonde_wasm::{Grant, PluginConfig, PluginError};
+use mailsonde_wasm::{Grant, PluginConfig, PluginError, SLOT_DEADLINE};
 
 use super::{OFFLINE_SKIPS, Parts, STAGES};
 
@@ -70,6 +70,11 @@ pub(crate) fn config(
         config.wasm = folder.join(config.wasm);
     }
     Ok(config)
+}
+
+/// Time for a batch in a plugin's slot: one that nobody limits might wait for ever.
+pub(super) fn deadline(limits: &SlotConfig) -> Option<Duration> {
+    limits.deadline.or(Some(SLOT_DEADLINE))
 }
 
 /// Whom a plugin asks. One that may not ask needs no name servers.

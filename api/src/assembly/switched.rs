@@ -8,9 +8,6 @@ use mailsonde_engine::{Facts, PipelineError};
 
 use super::{Parts, plugins};
 
-/// The key of opinions, which every plugin may have.
-const OPINION: &str = "opinion";
-
 /// A stage that cannot run because another one was switched off.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bereft {
@@ -112,5 +109,5 @@ fn plugin_writes(stage: &str, parts: &Parts<'_>) -> Result<Vec<Cow<'static, str>
     let section = parts.settings.stage(stage)?;
     let config = plugins::config(parts.settings, stage, &section)?;
     let inspection = parts.host()?.inspect(&config.wasm).map_err(|error| plugins::placed(&section, error))?;
-    Ok(inspection.description.writes.into_iter().map(Cow::Owned).chain([Cow::Borrowed(OPINION)]).collect())
+    Ok(inspection.description.facts().writes)
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::Result;
 use mailsonde_config::{Settings, SlotConfig, did_you_mean};
 use mailsonde_engine::{Resolver, Slot, Stage};
-use mailsonde_wasm::{SLOT_DEADLINE, WasmStage};
+use mailsonde_wasm::WasmStage;
 use serde_json::{Map, Value};
 
 use super::{Parts, assemble, limited, plugins, slot, stages_of};
@@ -28,7 +28,7 @@ pub(crate) struct Limits(SlotConfig);
 impl Limits {
     /// A slot for the plugin, or for a stage that stands for it.
     pub(crate) fn slot(&self, stage: Arc<dyn Stage>) -> Slot {
-        limited(stage, &self.0, self.0.deadline.or(Some(SLOT_DEADLINE)))
+        limited(stage, &self.0, plugins::deadline(&self.0))
     }
 }
 
@@ -54,7 +54,9 @@ pub(crate) fn up_to(
     let build = |before: &String| Ok(slot(&settings.stage(before)?, parts, before)?.0);
     let before = names[..position].iter().map(build).collect::<Result<_>>()?;
     let section = settings.stage(stage)?;
-    let config = plugins::config(settings, stage, &section)?;
+    let mut config = plugins::config(settings, stage, &section)?;
+    // It is loaded a second time, for one address at a time.
+    config.instances_max = 1;
     let table = config.config.clone();
     let plugin = parts.load(stage, &section, config, resolver)?;
     Ok(UpTo { before, plugin, config: table, limits: Limits(section.slot) })

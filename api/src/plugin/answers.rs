@@ -69,7 +69,7 @@ fn no_answer(found: &str) -> String {
 /// The answer as a file of cases writes it: what a plugin gets to see of it.
 pub(crate) fn written(lookup: &Lookup) -> Value {
     match lookup {
-        Lookup::Found(records) => records.iter().filter_map(text).map(Value::from).collect(),
+        Lookup::Found(records) => records.iter().filter_map(RecordData::zone_text).map(Value::from).collect(),
         other => {
             WORDS.iter().find(|(_, known)| known == other).map_or(Value::Null, |(word, _)| (*word).into())
         }
@@ -89,17 +89,6 @@ fn record(kind: RecordKind, text: &str) -> Option<RecordData> {
         RecordKind::Txt => RecordData::Txt(text.into()),
         RecordKind::Ns => RecordData::Ns(name()),
         RecordKind::Ds | RecordKind::Caa => RecordData::Present,
-    })
-}
-
-fn text(record: &RecordData) -> Option<String> {
-    Some(match record {
-        RecordData::Mx { preference, exchange } => format!("{preference} {exchange}"),
-        RecordData::Address(address) => address.to_string(),
-        RecordData::Txt(text) | RecordData::Ns(text) => text.to_string(),
-        RecordData::Present => String::new(),
-        // The addresses stand beside it; no plugin hears of it.
-        RecordData::Alias => return None,
     })
 }
 

@@ -1,6 +1,7 @@
-//! What authors of plugins need beside the host: their cases run, their plugin measured, a call recorded.
+//! What authors of plugins need beside the host: a project begun and built, its cases run, its cost measured, a call
+//! recorded.
 //!
-//! Nothing here prints; `cli/plugin` does. What runs in production is in `mailsonde_wasm`.
+//! Nothing here prints but compilers at work; `cli/plugin` does. What runs in production is in `mailsonde_wasm`.
 
 mod answers;
 mod build;

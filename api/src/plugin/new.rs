@@ -35,7 +35,7 @@ const COMMON: &[(&str, &str)] = &[
 
 /// A project that is to be written.
 pub(crate) struct NewProject {
-    /// The plugin's id, and of a stage that it becomes.
+    /// The plugin's id, and the name of its stage in the README.
     pub(crate) name: String,
     /// In which language.
     pub(crate) language: Language,

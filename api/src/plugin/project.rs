@@ -5,6 +5,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use super::manifest::{Language, Manifest};
+
 /// Folder of a project into which `plugin build` writes.
 pub(crate) const BUILD_FOLDER: &str = "build";
 
@@ -50,8 +52,11 @@ pub(crate) fn component_of(path: &Path) -> Result<PathBuf, NoComponent> {
     if !fs::metadata(path).map_err(unreadable)?.is_dir() {
         return Ok(path.to_owned());
     }
-    // What was built of text may be older than the text.
-    if let [text] = &*files_ending_in(path, "wat") {
+    // Text runs as it is: what was built of it may be older. A folder of text alone need not be a project.
+    let is_text = Manifest::read(path).map_or(true, |manifest| manifest.language == Language::Wat);
+    if let [text] = &*files_ending_in(path, "wat")
+        && is_text
+    {
         return Ok(text.clone());
     }
     let built = built_to(path).map_err(unreadable)?;

@@ -69,6 +69,8 @@ impl Recorder {
         // A client of its own has an empty cache.
         let client: Arc<str> = uuid::Uuid::now_v7().to_string().into();
         let cx = Context { clock, client: Some(client), ..Context::within(ADDRESS_MAX) };
+        // What an address asked that failed is not the next one's.
+        self.asked.take();
         let mut batch = Batch::new(vec![Subject::new(input)]);
         self.pipeline.run(&cx, &mut batch).await;
         let Some(handed) = self.watched.take() else {
@@ -76,7 +78,10 @@ impl Recorder {
         };
         let said = Said::of(self.watched.name(), batch.subjects()[0].recorded());
         let said = said.map_err(|fault| anyhow::anyhow!("no call is recorded: {fault}"))?;
-        let Handed { has_address, facts } = handed;
+        let Handed { has_address, facts, twice } = handed;
+        if let Some(key) = twice {
+            bail!("no call is recorded: it was handed two facts `{key}`, and a case holds one");
+        }
         Ok(Recording { input: input.to_owned(), has_address, facts, dns: self.asked.take(), now, said })
     }
 
@@ -138,6 +143,8 @@ struct Watched {
 struct Handed {
     has_address: bool,
     facts: BTreeMap<String, Value>,
+    /// A key that more than one of them has.
+    twice: Option<String>,
 }
 
 impl Watched {
@@ -157,15 +164,17 @@ impl Stage for Watched {
 
     fn run<'a>(&'a self, cx: &'a Context, batch: &'a mut Batch) -> BoxFuture<'a, Result<(), StageError>> {
         let description = self.plugin.description();
-        let may_see =
-            |key: &str| description.reads.iter().chain(&description.may_read).any(|read| read == key);
         let handed = batch.open().next().map(|(_, subject)| {
-            let facts = subject.findings().filter(|finding| may_see(finding.key())).map(|finding| {
+            let (mut facts, mut twice) = (BTreeMap::new(), None);
+            for finding in subject.findings().filter(|finding| description.may_see(finding.key())) {
                 let mut value = String::new();
                 finding.value_json(&mut value);
-                (finding.key().to_owned(), serde_json::from_str(&value).unwrap_or(Value::Null))
-            });
-            Handed { has_address: subject.address().is_some(), facts: facts.collect() }
+                let value = serde_json::from_str(&value).unwrap_or(Value::Null);
+                if facts.insert(finding.key().to_owned(), value).is_some() {
+                    twice = Some(finding.key().to_owned());
+                }
+            }
+            Handed { has_address: subject.address().is_some(), facts, twice }
         });
         *self.handed.lock().unwrap_or_else(PoisonError::into_inner) = handed;
         self.plugin.run(cx, batch)

@@ -23,6 +23,9 @@ use super::{
 /// Processor time of one call. What a case costs is not what it tests, and machines that run tests are busy.
 const CPU_MAX: Duration = Duration::from_secs(2);
 
+/// Configurations that are kept loaded: each takes room.
+const LOADED_MAX: usize = 32;
+
 /// Time for one case.
 const CASE_MAX: Duration = Duration::from_mins(1);
 
@@ -116,9 +119,13 @@ impl Trial {
         if let Some(loaded) = self.loaded.get(&key) {
             return Ok(loaded.clone());
         }
+        if self.loaded.len() >= LOADED_MAX {
+            self.loaded.clear();
+        }
         let config = PluginConfig {
             grants: self.grants.clone(),
             cpu_max: CPU_MAX,
+            instances_max: 1,
             config: config.clone(),
             ..PluginConfig::new(&self.path)
         };

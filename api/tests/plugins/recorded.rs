@@ -4,7 +4,7 @@ use std::fs;
 
 use mailsonde_lab::Internet;
 
-use super::{Folder, Run, asker};
+use super::{Folder, Run, asker, guest::Guest};
 
 #[test]
 fn a_recorded_call_passes_as_a_case() {
@@ -65,4 +65,25 @@ fn only_plugins_of_the_pipeline_are_recorded() {
         let run = folder.run(Some(toml), &[&["plugin", "record"], args].concat());
         assert!(run.status == Some(2) && run.stderr.contains(said), "{run:?}");
     }
+}
+
+#[test]
+fn what_a_case_cannot_hold_is_not_recorded() {
+    let folder = Folder::new();
+    let holds = |name: &str| Guest::named(name).check("(call $see (local.get $outcome))");
+    folder.guest("first", &holds("first"));
+    folder.guest("second", &holds("second"));
+    folder.guest("third", &holds("third").may_read("opinion"));
+    let toml = "[stage.first]\nwasm = 'first.wat'\n[stage.second]\nwasm = 'second.wat'\n\
+        [stage.third]\nwasm = 'third.wat'\n\
+        [pipeline.one]\nstages = ['syntax', 'first', 'third']\n\
+        [pipeline.two]\nstages = ['syntax', 'first', 'second', 'third']\n";
+    let record = |pipeline| {
+        folder.run(Some(toml), &["plugin", "record", "third", "--pipeline", pipeline, "j@a.example"])
+    };
+    assert_eq!(record("one").status, Some(0));
+    let refused = record("two");
+    assert_eq!(refused.status, Some(1));
+    let why = "no call is recorded: it was handed two facts `opinion`, and a case holds one";
+    assert!(refused.stderr.contains(why), "{refused:?}");
 }

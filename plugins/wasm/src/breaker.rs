@@ -8,11 +8,15 @@ use std::{
 
 use tokio::time::Instant;
 
-use crate::limits::{FAILED_BATCHES_MAX, PARKED_MAX, PARKED_MIN, TRIAL_MIN};
+use crate::limits::{FAILED_BATCHES_MAX, PARKED_MAX, PARKED_MIN, TRIAL_MIN, TRIAL_TIMES};
 
 /// How a plugin has done lately.
-#[derive(Debug, Default)]
-pub(crate) struct Breaker(Mutex<Record>);
+#[derive(Debug)]
+pub(crate) struct Breaker {
+    record: Mutex<Record>,
+    /// How long a trial must have lasted to count as failed when it is given up.
+    trial_min: Duration,
+}
 
 #[derive(Debug, Default)]
 struct Record {
@@ -47,6 +51,11 @@ pub(crate) struct Trial<'b> {
 }
 
 impl Breaker {
+    /// For a plugin that bears a harmless address in this time.
+    pub(crate) fn new(usual: Duration) -> Self {
+        Self { record: Mutex::default(), trial_min: (usual * TRIAL_TIMES).max(TRIAL_MIN) }
+    }
+
     pub(crate) fn admit(&self) -> Admission<'_> {
         let mut record = self.lock();
         let now = Instant::now();
@@ -82,7 +91,7 @@ impl Breaker {
     }
 
     fn lock(&self) -> MutexGuard<'_, Record> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.record.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -115,7 +124,7 @@ impl Trial<'_> {
 impl Drop for Trial<'_> {
     fn drop(&mut self) {
         let Some(breaker) = self.breaker else { return };
-        if self.began.elapsed() >= TRIAL_MIN {
+        if self.began.elapsed() >= breaker.trial_min {
             self.park();
         } else if self.was_parked {
             // The next batch tries.
@@ -129,7 +138,7 @@ mod tests {
     use super::*;
 
     fn failing() -> Breaker {
-        let breaker = Breaker::default();
+        let breaker = Breaker::new(Duration::ZERO);
         (0..FAILED_BATCHES_MAX).for_each(|_| breaker.batch_done(false));
         breaker
     }
@@ -147,7 +156,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_batch_that_works_forgives_those_that_did_not() {
-        let breaker = Breaker::default();
+        let breaker = Breaker::new(Duration::ZERO);
         for _ in 0..10 {
             (1..FAILED_BATCHES_MAX).for_each(|_| breaker.batch_done(false));
             breaker.batch_done(true);
@@ -195,6 +204,18 @@ mod tests {
         tokio::time::advance(TRIAL_MIN).await;
         drop(hanging);
         assert_eq!(breaker.parked(), Some(PARKED_MIN));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_takes_long_is_given_longer() {
+        let breaker = Breaker::new(Duration::from_secs(1));
+        (0..FAILED_BATCHES_MAX).for_each(|_| breaker.batch_done(false));
+        for (seconds, parked) in [(9, None), (10, Some(PARKED_MIN))] {
+            let reading = trial(&breaker);
+            tokio::time::advance(Duration::from_secs(seconds)).await;
+            drop(reading);
+            assert_eq!(breaker.parked(), parked);
+        }
     }
 
     /// Callers that leave at once, or come with no time, must not park a plugin for the others.

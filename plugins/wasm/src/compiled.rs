@@ -29,8 +29,8 @@ impl Compiled {
         Self { folder }
     }
 
-    /// The compiled component, whose SHA-256 is `digest`: from the folder if it is there and whole, else compiled now and kept. That it cannot be
-    /// kept is a line in the log.
+    /// The compiled component, whose SHA-256 is `digest`: from the folder if it is there and whole, else compiled now
+    /// and kept. That it cannot be kept is a line in the log.
     pub(crate) fn load_or_compile(
         &self,
         engine: &Engine,

@@ -67,8 +67,8 @@ impl Description {
         Ok(Self { id, version, reads, may_read, writes, call_subjects })
     }
 
-    /// As the pipeline knows them. Opinions are always among what a plugin writes.
-    pub(crate) fn facts(&self) -> Facts {
+    /// The facts as the pipeline knows them. Opinions are always among what a plugin writes.
+    pub fn facts(&self) -> Facts {
         let owned = |keys: &[String]| keys.iter().map(|key| key.clone().into()).collect();
         let mut writes: Vec<_> = owned(&self.writes);
         writes.push(OPINION.into());
@@ -83,7 +83,8 @@ impl Description {
         self.reads.is_empty() && self.may_read.is_empty()
     }
 
-    pub(crate) fn may_see(&self, key: &str) -> bool {
+    /// Whether the plugin is handed findings with this key.
+    pub fn may_see(&self, key: &str) -> bool {
         self.reads.iter().chain(&self.may_read).any(|read| read == key)
     }
 }

@@ -37,7 +37,7 @@ pub enum PluginError {
     Malformed(String),
     /// The component implements no interface that this mailsonde knows.
     #[error(
-        "it exports {found} and not `mailsonde:stage/plugin@1.0.0`, the only version that this mailsonde knows"
+        "it exports {found} and no `mailsonde:stage/plugin` of version 1, the only one that this mailsonde knows"
     )]
     Version {
         /// What it exports instead.
@@ -69,7 +69,7 @@ pub enum PluginError {
     /// There is no room for all its instances.
     #[error("there is room for {left} more instances of it in this process, not for {instances}")]
     NoRoom {
-        /// What `instances_max` and a trial need.
+        /// What it needs: its `instances_max`.
         instances: usize,
         /// What is left.
         left: usize,

@@ -9,7 +9,7 @@ use crate::{Grant, PluginError, error::shown, grants::WASI_PACKAGES};
 /// Our package.
 const PACKAGE: &str = "mailsonde:stage/";
 
-/// The only major version that is known.
+/// What every version that is known begins with.
 const MAJOR: &str = "1.";
 
 /// Interfaces that every plugin may import.

@@ -17,8 +17,8 @@ pub(crate) const TICKS_IDLE_MAX: u32 = 1_000;
 /// Time for one batch where the plugin's table says nothing else: more than a question to silent name servers takes.
 pub const SLOT_DEADLINE: Duration = Duration::from_secs(8);
 
-/// Time for loading: `describe`, `configure` and a sample call. Python takes a second to begin.
-pub(crate) const LOAD_MAX: Duration = Duration::from_secs(30);
+/// Time for each call of the loading: starting, `describe`, `configure`, a sample call. Compiling is not counted.
+pub(crate) const LOAD_CALL_MAX: Duration = Duration::from_secs(30);
 
 /// Processor time for `describe` and `configure`, and for beginning: a list of 100,000 entries is read then.
 pub(crate) const CONFIGURE_CPU_MAX: Duration = Duration::from_secs(10);
@@ -55,7 +55,7 @@ pub(crate) const TABLE_ELEMENTS_MAX: usize = 100_000;
 /// its memories, for its globals and functions, of which a module may have a million.
 pub(crate) const PARTS_MAX: usize = 100;
 
-/// Memories, or tables, of all instances of a process: some thirty plugins with places as by default. Each takes 4 GiB of
+/// Memories, or tables, of all instances of a process: some twenty plugins with places as by default. Each takes 4 GiB of
 /// address space, of which a process has 128 TiB, and some microseconds when the process begins.
 pub(crate) const ROOM: usize = 1_000;
 
@@ -96,7 +96,7 @@ pub(crate) const CACHE_OCTETS_MAX: u64 = 16 << 20;
 /// How long a cache entry is kept at most.
 pub(crate) const CACHE_TTL_MAX: Duration = Duration::from_hours(168);
 
-/// Octets of a domain name, without the final dot (RFC 1035 §3.1). No longer one is asked for, or remembered.
+/// Octets of a domain name, without the final dot (RFC 1035 §3.1). A longer one is not asked for.
 pub(crate) const NAME_OCTETS_MAX: usize = 253;
 
 /// Octets of a reason; it is a word, not a text.
@@ -137,8 +137,12 @@ pub(crate) const WARM_IDLE_MAX: Duration = Duration::from_mins(1);
 /// Batches in a row of which nothing could be settled, after which the plugin is tried on a harmless address.
 pub(crate) const FAILED_BATCHES_MAX: u32 = 5;
 
-/// How long a trial must have lasted to have failed when it is given up: a hundred times what Python takes.
+/// How long a trial must have lasted at least to count as failed when whoever waits for it gives it up: less says more
+/// of them than of the plugin.
 pub(crate) const TRIAL_MIN: Duration = Duration::from_millis(100);
+
+/// The same, in times of what it took when the plugin was loaded: one that reads a long list takes its time.
+pub(crate) const TRIAL_TIMES: u32 = 10;
 
 /// How long a plugin that fails is parked at first; doubled each time.
 pub(crate) const PARKED_MIN: Duration = Duration::from_secs(1);

@@ -2,19 +2,17 @@
 //! at work waits for one; nobody is turned away.
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::Instant,
 };
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::{
+    grants::Client,
     instance::Instance,
     limits::{WARM_CALLS_MAX, WARM_IDLE_MAX},
 };
-
-/// Who asked, where several clients share the service.
-type Client = Option<Arc<str>>;
 
 /// The instances of one version of a plugin.
 pub(crate) struct Pool {
@@ -65,6 +63,11 @@ impl Pool {
             warm.remove(0);
         }
         warm.push(Warm { client, since: Instant::now(), instance });
+    }
+
+    /// Drops all instances that wait.
+    pub(crate) fn clear(&self) {
+        self.lock().clear();
     }
 
     /// Drops the instances that have waited for too long.

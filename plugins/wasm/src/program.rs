@@ -15,7 +15,7 @@ use crate::{
     host::Shared,
     instance::{Given, Instance, within},
     interface::Interface,
-    limits::LOAD_MAX,
+    limits::LOAD_CALL_MAX,
     room::{self, Reserved},
     source::Source,
     state::State,
@@ -81,19 +81,21 @@ impl Program {
     /// Asks a guest what it is.
     pub(crate) async fn describe(&self) -> Result<Description, PluginError> {
         let failed = |call| move |fault| PluginError::Call { call, fault };
-        let mut guest = within(LOAD_MAX, self.start(&SystemClock)).await.map_err(failed("start"))?;
-        let said = within(LOAD_MAX, guest.describe(self)).await.map_err(failed("describe"))?;
+        let mut guest = within(LOAD_CALL_MAX, self.start(&SystemClock)).await.map_err(failed("start"))?;
+        let said = within(LOAD_CALL_MAX, guest.describe(self)).await.map_err(failed("describe"))?;
         Description::new(said)
     }
 
     /// Whether a guest takes its configuration and does its work on harmless addresses.
     pub(crate) async fn try_out(&self, description: &Description) -> Result<(), PluginError> {
-        let configured = within(LOAD_MAX, self.start_configured(&SystemClock)).await;
+        let configured = within(LOAD_CALL_MAX, self.start_configured(&SystemClock)).await;
         let failed = |call| move |fault| PluginError::Call { call, fault };
         let refused = |said: String| PluginError::Refused(redacted(&said));
         let mut guest = configured.map_err(failed("configure"))?.map_err(refused)?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        within(LOAD_MAX, self.try_guest(&mut guest, &clock, description)).await.map_err(failed("check-many"))
+        within(LOAD_CALL_MAX, self.try_guest(&mut guest, &clock, description))
+            .await
+            .map_err(failed("check-many"))
     }
 
     /// Asks about addresses that every plugin must bear, without a network and without facts; as many at a time as it

@@ -37,7 +37,7 @@ pub struct WasmStage {
     pub(crate) counters: Counters,
 }
 
-/// What the plugin has done since it was loaded.
+/// What the plugin has done, over all its versions.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     pub(crate) calls: AtomicU64,
@@ -48,7 +48,7 @@ pub(crate) struct Counters {
     reloads: AtomicU64,
 }
 
-/// What a plugin has done since the process began.
+/// What a plugin has done since its stage was made, over all versions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct PluginStats {
     /// Calls of `check-many`.
@@ -60,7 +60,7 @@ pub struct PluginStats {
     /// Subjects that were left open, by a failure or because time was up. Those that came while it was parked are not
     /// among them.
     pub left_open: u64,
-    /// Batches that came while the plugin was parked.
+    /// Batches that were turned away: the plugin was parked, or did not pass its trial.
     pub parked: u64,
     /// New versions that took over.
     pub reloads: u64,
@@ -132,18 +132,28 @@ impl WasmStage {
     pub fn reload(&self) -> Result<(), PluginError> {
         let _reloading = self.reloading.lock().unwrap_or_else(PoisonError::into_inner);
         // Before anything can be wrong with it: a bad file is looked at once, not again and again.
-        *self.seen.write().unwrap_or_else(PoisonError::into_inner) = Stamp::of(&self.config.wasm)?;
-        let (version, stamp) = Version::load(&self.host, &self.name, &self.config)?;
+        let before = self.saw(Stamp::of(&self.config.wasm)?);
+        let loaded = Version::load(&self.host, &self.name, &self.config);
+        if let Err(PluginError::NoRoom { .. }) = loaded {
+            // That passes: an older version may still be at work.
+            self.saw(before);
+        }
+        let (version, stamp) = loaded?;
         if !version.description.has_facts_of(&self.current().description) {
             return Err(PluginError::OtherFacts);
         }
-        *self.seen.write().unwrap_or_else(PoisonError::into_inner) = stamp;
+        self.saw(stamp);
         let new = Arc::new(version);
         let old = std::mem::replace(&mut *self.current.write().unwrap_or_else(PoisonError::into_inner), new);
         // Not while batches wait for the lock: its idle instances go with it.
         drop(old);
         self.counters.reloads.fetch_add(1, Relaxed);
         Ok(())
+    }
+
+    /// Remembers how the file looks. Returns how it looked before.
+    fn saw(&self, stamp: Stamp) -> Stamp {
+        std::mem::replace(&mut *self.seen.write().unwrap_or_else(PoisonError::into_inner), stamp)
     }
 
     /// Whether the file is another one than the one looked at last.

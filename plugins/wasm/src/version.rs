@@ -1,7 +1,10 @@
 //! One version of a plugin: its program, what it says of itself, its instances and its breaker. Batches that begin with
 //! a version end with it, whatever is loaded meanwhile.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use mailsonde_engine::{Clock, StageError};
 use tokio::sync::SemaphorePermit;
@@ -36,15 +39,15 @@ impl Version {
     ) -> Result<(Self, Stamp), PluginError> {
         let source = Source::read(&config.wasm, config.sha256.as_deref())?;
         let program = Program::of(host, name, config, &source)?;
-        // One more than work: a trial while others wait.
-        let room = program.reserve(config.instances_max.saturating_add(1))?;
-        let description = block_on(async {
+        let room = program.reserve(config.instances_max.max(1))?;
+        let (description, usual) = block_on(async {
             let description = program.describe().await?;
+            let began = Instant::now();
             program.try_out(&description).await?;
-            Ok(description)
+            Ok((description, began.elapsed()))
         })?;
         let pool = Pool::new(config.instances_max);
-        Ok((Self { program, description, pool, breaker: Breaker::default(), _room: room }, source.stamp))
+        Ok((Self { program, description, pool, breaker: Breaker::new(usual), _room: room }, source.stamp))
     }
 
     /// Lets a batch in, unless the plugin is parked. It waits for a place first, so that trials too are no more than
@@ -66,6 +69,8 @@ impl Version {
     }
 
     async fn pass(&self, trial: Trial<'_>, clock: &Arc<dyn Clock>) -> Result<(), StageError> {
+        // Trials take the places of those that wait for work.
+        self.pool.clear();
         match self.try_now(clock).await {
             Ok(()) => {
                 trial.passed();

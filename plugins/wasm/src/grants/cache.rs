@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Who asked, where several clients share the service.
-type Client = Option<Arc<str>>;
+pub(crate) type Client = Option<Arc<str>>;
 
 /// All that one plugin keeps.
 #[derive(Clone)]
@@ -140,7 +140,7 @@ mod tests {
         }
         cache.0.run_pending_tasks();
         let entries = usize::try_from(cache.0.entry_count()).unwrap();
-        assert!(entries > 10_000 && entries * CACHE_ENTRY_OCTETS <= 16 << 20, "{entries}");
+        assert!(entries > 10_000 && (entries * CACHE_ENTRY_OCTETS) as u64 <= CACHE_OCTETS_MAX, "{entries}");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! `dns`: questions through our own resolver and its cache. How many is limited by the call's subjects.
 
-use std::{net::IpAddr, sync::Arc};
+use std::sync::Arc;
 
 use futures_util::future::try_join_all;
 use mailsonde_engine::{Lookup, LookupFailure, RecordData, RecordKind, Resolver};
@@ -50,7 +50,7 @@ impl dns::Host for State {
                     return Ok(Answer::Failed(Failure::TooMany));
                 }
                 let name = query.name.trim_end_matches('.');
-                if name.len() > NAME_OCTETS_MAX {
+                if name.is_empty() || name.len() > NAME_OCTETS_MAX || name.contains(char::is_whitespace) {
                     return Ok(Answer::NoDomain);
                 }
                 answer(resolver.lookup(name, kind(query.kind)).await, allowance)
@@ -75,7 +75,7 @@ fn kind(kind: Kind) -> RecordKind {
 fn answer(lookup: Lookup, allowance: &Allowance) -> Result<Answer, CallFault> {
     Ok(match lookup {
         Lookup::Found(records) => {
-            let texts = records.iter().filter_map(text);
+            let texts = records.iter().filter_map(RecordData::zone_text);
             Answer::Found(
                 texts.map(|text| allowance.take(text.len()).map(|()| text)).collect::<Result<_, _>>()?,
             )
@@ -87,17 +87,4 @@ fn answer(lookup: Lookup, allowance: &Allowance) -> Result<Answer, CallFault> {
         Lookup::Failed(LookupFailure::Timeout) => Answer::Failed(Failure::Timeout),
         Lookup::Failed(LookupFailure::Unreachable) => Answer::Failed(Failure::Unreachable),
     })
-}
-
-/// A record as zone files write it.
-fn text(record: &RecordData) -> Option<String> {
-    match record {
-        RecordData::Mx { preference, exchange } => Some(format!("{preference} {exchange}")),
-        RecordData::Address(IpAddr::V4(address)) => Some(address.to_string()),
-        RecordData::Address(IpAddr::V6(address)) => Some(address.to_string()),
-        RecordData::Txt(text) | RecordData::Ns(text) => Some(text.to_string()),
-        RecordData::Present => Some(String::new()),
-        // The addresses stand beside it.
-        RecordData::Alias => None,
-    }
 }

@@ -1,4 +1,4 @@
-//! `log`, and what guests print to standard error: lines for the operator, with the plugin's name. Addresses in them
+//! `log`, and what guests print: lines for the operator, with the plugin's name. Addresses in them
 //! are shortened, and a flood is cut off.
 
 use std::sync::Arc;
@@ -85,11 +85,14 @@ impl log::Host for State {
     }
 }
 
+/// What parts an address, in the width of any script.
+const AT_SIGNS: [char; 3] = ['@', '\u{ff20}', '\u{fe6b}'];
+
 /// The message on one line, cut to its limit, every address in it as `j…@example.com`.
 pub(crate) fn redacted(message: &str) -> String {
     let end = message.floor_char_boundary(LOG_LINE_OCTETS_MAX);
     let mut line = String::with_capacity(end);
-    for (position, part) in message[..end].split('@').enumerate() {
+    for (position, part) in message[..end].split(AT_SIGNS).enumerate() {
         if position > 0 {
             shorten_local_part(&mut line);
             line.push('@');
@@ -105,20 +108,38 @@ pub(crate) fn redacted(message: &str) -> String {
     line
 }
 
-/// Leaves the first letter of the word at the end of the line: what stands before an `@`.
+/// Leaves the first letter of the word at the end of the line: what stands before an `@`. White space, comments and text
+/// in quotes between the two are part of it (RFC 5322 §3.4.1).
 fn shorten_local_part(line: &mut String) {
-    let is_part_of_it = |letter: char| !letter.is_whitespace() && !"@<>()[],;:=\"'`".contains(letter);
+    loop {
+        line.truncate(line.trim_end().len());
+        match line.chars().next_back() {
+            Some('"') => line.truncate(opening_quote(line)),
+            Some(')') => line.truncate(line.rfind('(').unwrap_or(0)),
+            _ => break,
+        }
+    }
+    // Only what no local part may hold outside of quotes.
+    let is_part_of_it = |letter: char| !letter.is_whitespace() && !"<>()[],;:\"\\…".contains(letter);
     let begin = line.trim_end_matches(is_part_of_it).len();
     let mut letters = line[begin..].chars();
     let first = letters.next().filter(|_| letters.next().is_some());
     line.truncate(begin);
     line.extend(first);
-    // What stands in quotes is no word of its own.
-    if first.is_none() && line.ends_with('"') {
-        let opening = line[..line.len() - 1].rfind('"').unwrap_or(line.len() - 1);
-        line.truncate(opening);
-    }
     line.push('…');
+}
+
+/// Where the text in quotes at the end of the line begins.
+fn opening_quote(line: &str) -> usize {
+    let mut end = line.len() - 1;
+    while let Some(quote) = line[..end].rfind('"') {
+        let escapes = line[..quote].bytes().rev().take_while(|octet| *octet == b'\\').count();
+        if escapes % 2 == 0 {
+            return quote;
+        }
+        end = quote;
+    }
+    end
 }
 
 #[cfg(test)]
@@ -131,7 +152,14 @@ mod tests {
             ("nothing to see", "nothing to see"),
             ("saw jane.doe@example.com today", "saw j…@example.com today"),
             ("<jane@a.example>,<j@b.example>", "<j…@a.example>,<…@b.example>"),
-            ("mail=jane+tag@example.com", "mail=j…@example.com"),
+            ("mail=jane+tag@example.com", "m…@example.com"),
+            ("jane.doe=x@example.com", "j…@example.com"),
+            ("jane.o'b@example.com, 'jane'@example.com", "j…@example.com, '…@example.com"),
+            ("jane.doe @example.com", "j…@example.com"),
+            ("jane.doe(work)@example.com", "j…@example.com"),
+            (r#"saw "jane \"doe"@example.com"#, "s…@example.com"),
+            ("jane.doe\u{ff20}example.com", "j…@example.com"),
+            ("\"@example.com", "…@example.com"),
             ("\"jane doe\"@example.com", "…@example.com"),
             ("a@b@c", "…@…@c"),
             ("two\nlines\u{7}", "two lines "),

@@ -1,4 +1,4 @@
-//! What a guest can import: each interface a file. Which of them are linked is decided when a plugin is loaded.
+//! What a guest can import: each interface a file, and what bounds their answers. Which of them are linked is decided when a plugin is loaded.
 
 mod allowance;
 mod cache;
@@ -10,7 +10,7 @@ mod wasi;
 
 use allowance::Allowance;
 pub use cache::Cache;
-pub(crate) use cache::CacheView;
+pub(crate) use cache::{CacheView, Client};
 pub(crate) use dns::DnsQueries;
 pub(crate) use log::{LogLines, redacted};
 pub(crate) use wasi::{PACKAGES as WASI_PACKAGES, Wasi, link as link_wasi};

@@ -75,12 +75,12 @@ fn modules_and_components_that_are_no_plugins_are_refused() {
     assert!(refusal("(module)").starts_with("no WebAssembly component: "));
     assert_eq!(
         refusal("(component)"),
-        "it exports nothing and not `mailsonde:stage/plugin@1.0.0`, the only version that this mailsonde knows"
+        "it exports nothing and no `mailsonde:stage/plugin` of version 1, the only one that this mailsonde knows"
     );
     let next = "(component (instance $i) (export \"mailsonde:stage/plugin@2.0.0\" (instance $i)))";
     assert_eq!(
         refusal(next),
-        "it exports `mailsonde:stage/plugin@2.0.0` and not `mailsonde:stage/plugin@1.0.0`, the only version that \
+        "it exports `mailsonde:stage/plugin@2.0.0` and no `mailsonde:stage/plugin` of version 1, the only one that \
          this mailsonde knows"
     );
     let empty = "(component (instance $i) (export \"mailsonde:stage/plugin@1.0.0\" (instance $i)))";

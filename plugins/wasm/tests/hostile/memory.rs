@@ -43,6 +43,14 @@ fn who_begins_with_too_much_is_refused() {
     assert!(refusal.starts_with("`start` failed: it ran out of its memory"), "{refusal}");
 }
 
+/// Globals and functions are not in the guest's memory: they have room of their own.
+#[test]
+fn who_has_too_many_globals_is_refused() {
+    let globals = "(global (mut i64) (i64.const 0))".repeat(100_000);
+    let refusal = refusal(Guest::named("globals").item(&globals).wat());
+    assert!(refusal.contains("defined globals"), "{refusal}");
+}
+
 #[test]
 fn tables_end_at_their_limit() {
     let guest = Guest::named("tables").item("(table $table 1 funcref)").when_struck(

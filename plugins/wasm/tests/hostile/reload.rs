@@ -142,3 +142,19 @@ fn warm_instances_of_the_old_version_serve_nobody() {
     stage.reload().unwrap();
     assert_eq!((stage.stats().warm, says(&stage).as_str()), (0, "risky newer 0.5"));
 }
+
+/// Room passes: an older version that is still at work takes it.
+#[test]
+fn a_version_for_which_there_is_no_room_is_tried_again() {
+    let folder = Folder::new();
+    let mut config = folder.write(saying("old").wat());
+    config.instances_max = 600;
+    let stage = Arc::new(Host::new(None).unwrap().load("plugin", config, Arc::new(Nobody)).unwrap());
+    folder.write(saying("newer").wat());
+    for _ in 0..2 {
+        assert!(stage.has_changed());
+        let refused = stage.reload();
+        assert!(matches!(refused, Err(PluginError::NoRoom { instances: 600, .. })), "{refused:?}");
+    }
+    assert_eq!(says(&stage), "risky old 0.5");
+}
