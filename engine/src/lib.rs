@@ -44,7 +44,7 @@ pub use probe::{
     Prober, Reading, ReplyClass, Stop, Strength,
 };
 pub use reason::{Category, MailboxState, Reason};
-pub use resolve::{Lookup, LookupFailure, RecordData, RecordKind, Resolver};
+pub use resolve::{Always, Lookup, LookupFailure, RecordData, RecordKind, Resolver};
 pub use stage::{BoxFuture, Check, Context, Facts, Flow, Outcome, Pure, Stage, StageError};
 pub use subject::{Deferral, Subject};
 pub use verdict::{Evidence, Flags, JUDGE_VERSION, Verdict, WeighedOpinion};

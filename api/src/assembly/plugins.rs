@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use anyhow::Result;
 use mailsonde_config::{ConfigError, Settings, SlotConfig, StageSection};
-use mailsonde_engine::{BoxFuture, Lookup, LookupFailure, RecordKind, Resolver, STOP_WORDS};
+use mailsonde_engine::{Always, Lookup, LookupFailure, Resolver, STOP_WORDS};
 use mailsonde_wasm::{Grant, PluginConfig, PluginError, SLOT_DEADLINE};
 
 use super::{OFFLINE_SKIPS, Parts, STAGES};
@@ -79,7 +79,10 @@ pub(super) fn deadline(limits: &SlotConfig) -> Option<Duration> {
 
 /// Whom a plugin asks. One that may not ask needs no name servers.
 pub(super) fn resolver(parts: &Parts<'_>, config: &PluginConfig) -> Result<Arc<dyn Resolver>> {
-    if config.grants.contains(&Grant::Dns) { parts.resolver() } else { Ok(Arc::new(Nobody)) }
+    if config.grants.contains(&Grant::Dns) {
+        return parts.resolver();
+    }
+    Ok(Arc::new(Always(Lookup::Failed(LookupFailure::Refused))))
 }
 
 /// An error at the key of the table that is its cause. That the machine runs no plugins is nobody's mistake.
@@ -93,13 +96,4 @@ pub(super) fn placed(section: &StageSection<'_>, error: PluginError) -> anyhow::
         _ => KEY,
     };
     section.invalid(key, error.to_string()).into()
-}
-
-/// The resolver of plugins that may not ask.
-struct Nobody;
-
-impl Resolver for Nobody {
-    fn lookup<'a>(&'a self, _: &'a str, _: RecordKind) -> BoxFuture<'a, Lookup> {
-        Box::pin(std::future::ready(Lookup::Failed(LookupFailure::Refused)))
-    }
 }

@@ -102,12 +102,3 @@ impl Resolver for ListedAnswers {
         Box::pin(std::future::ready(answer))
     }
 }
-
-/// Answers at once that there is no such domain: what DNS costs is not the plugin's.
-pub(super) struct NoNames;
-
-impl Resolver for NoNames {
-    fn lookup<'a>(&'a self, _: &'a str, _: RecordKind) -> BoxFuture<'a, Lookup> {
-        Box::pin(std::future::ready(Lookup::NoDomain))
-    }
-}

@@ -22,8 +22,8 @@ use anyhow::{Context as _, Result, bail, ensure};
 use mailsonde_benches::blocklist::Blocklist;
 use mailsonde_builtin::syntax::{self, Syntax};
 use mailsonde_engine::{
-    Authority, Batch, BoxFuture, Context, Finding, Lookup, LookupFailure, Pipeline, Pure, RecordKind,
-    Resolver, Slot, Stage, Subject,
+    Always, Authority, Batch, Context, Finding, Lookup, LookupFailure, Pipeline, Pure, Resolver, Slot, Stage,
+    Subject,
 };
 use mailsonde_wasm::{Host, InstanceKind, PluginConfig, WasmStage};
 use serde_json::{Value, json};
@@ -83,7 +83,7 @@ impl Bench {
     ) -> Result<WasmStage> {
         let mut config = PluginConfig { instance, authority: Authority::Advise, ..PluginConfig::new(path) };
         config.config.insert("blocked".into(), patterns.into());
-        Ok(host.load(name, config, Arc::new(Nobody))?)
+        Ok(host.load(name, config, nobody())?)
     }
 
     /// Nanoseconds per address: batches of 100 and of one, by kind.
@@ -155,7 +155,7 @@ impl Bench {
         let mut config = PluginConfig { instance: InstanceKind::Warm, ..PluginConfig::new(&self.component) };
         (config.instances_max, config.config) =
             (instances, serde_json::Map::from_iter([("blocked".into(), blocked().into())]));
-        let stage = Arc::new(self.host.load("blocklist", config, Arc::new(Nobody))?);
+        let stage = Arc::new(self.host.load("blocklist", config, nobody())?);
         let pipeline = pipeline(vec![stage.clone()])?;
         let mut batches = batches(instances * 100, 100);
         let before = resident_kib()?;
@@ -268,10 +268,6 @@ fn blocked() -> Vec<String> {
 }
 
 /// No plugin of these asks DNS.
-struct Nobody;
-
-impl Resolver for Nobody {
-    fn lookup<'a>(&'a self, _: &'a str, _: RecordKind) -> BoxFuture<'a, Lookup> {
-        Box::pin(std::future::ready(Lookup::Failed(LookupFailure::Refused)))
-    }
+fn nobody() -> Arc<dyn Resolver> {
+    Arc::new(Always(Lookup::Failed(LookupFailure::Refused)))
 }

@@ -39,5 +39,5 @@ pub use grants::Cache;
 pub use host::Host;
 pub use inspection::Inspection;
 pub use limits::{FILE_OCTETS_MAX, SLOT_DEADLINE, TICK, WATCH_EVERY};
-pub use source::{WIT, componentize};
+pub use source::{WIT, componentize, interface};
 pub use stage::{PluginStats, WasmStage};

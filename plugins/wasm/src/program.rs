@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use mailsonde_engine::{BoxFuture, Clock, Lookup, LookupFailure, RecordKind, Resolver, SystemClock};
+use mailsonde_engine::{Always, Clock, Lookup, LookupFailure, Resolver, SystemClock};
 use wasmtime::component::{Component, HasSelf, Linker};
 
 use crate::{
@@ -111,7 +111,7 @@ impl Program {
         let address = wit::Address { local: "postmaster", domain: "example.com" };
         let subjects = [sample("postmaster@example.com", Some(address)), sample("no address", None)];
         for call in subjects.chunks(description.call_subjects) {
-            let resolver: Arc<dyn Resolver> = Arc::new(Silent);
+            let resolver: Arc<dyn Resolver> = Arc::new(Always(Lookup::Failed(LookupFailure::Unreachable)));
             let given = Given {
                 dns: Some(DnsQueries::new(resolver, call.len())),
                 cache: Some(Cache::new().view(None)),
@@ -152,13 +152,4 @@ fn linked(
 pub(crate) fn block_on<T>(work: impl Future<Output = Result<T, PluginError>>) -> Result<T, PluginError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
     runtime.map_err(|error| PluginError::Runtime(error.to_string()))?.block_on(work)
-}
-
-/// Answers nothing: loading a plugin asks nobody.
-struct Silent;
-
-impl Resolver for Silent {
-    fn lookup<'a>(&'a self, _: &'a str, _: RecordKind) -> BoxFuture<'a, Lookup> {
-        Box::pin(std::future::ready(Lookup::Failed(LookupFailure::Unreachable)))
-    }
 }

@@ -12,7 +12,7 @@ use std::{
 
 use sha2::{Digest, Sha256};
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
-use wit_parser::{Resolve, SourceMap};
+use wit_parser::{Resolve, SourceMap, WorldId};
 
 use crate::{
     PluginError,
@@ -117,16 +117,17 @@ pub fn componentize(octets: &[u8]) -> Result<Cow<'_, [u8]>, PluginError> {
 /// A module as a component.
 fn encoded(mut module: Vec<u8>) -> Result<Vec<u8>, Box<dyn Error + Send + Sync>> {
     if wit_component::metadata::decode(&module)?.0.is_none() {
-        let resolve = interface()?;
-        let packages: Vec<_> = resolve.packages.iter().map(|(id, _)| id).collect();
-        let world = resolve.select_world(&packages, Some("full"))?;
+        let (resolve, world) = interface("full")?;
         embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8)?;
     }
     Ok(ComponentEncoder::default().module(&module)?.validate(true).encode()?)
 }
 
-/// The interface, parsed.
-fn interface() -> Result<Resolve, Box<dyn Error + Send + Sync>> {
+/// The interface, parsed, and one of its worlds.
+///
+/// # Errors
+/// There is no such world.
+pub fn interface(world: &str) -> Result<(Resolve, WorldId), Box<dyn Error + Send + Sync>> {
     let mut map = SourceMap::new();
     for (name, text) in WIT {
         map.push(Path::new(name), text);
@@ -134,7 +135,9 @@ fn interface() -> Result<Resolve, Box<dyn Error + Send + Sync>> {
     let group = map.parse().map_err(|(_, error)| format!("{error}"))?;
     let mut resolve = Resolve::new();
     resolve.push_group(group)?;
-    Ok(resolve)
+    let packages: Vec<_> = resolve.packages.iter().map(|(id, _)| id).collect();
+    let world = resolve.select_world(&packages, Some(world))?;
+    Ok((resolve, world))
 }
 
 /// Octets in hexadecimal.

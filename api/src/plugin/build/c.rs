@@ -7,15 +7,12 @@ use std::{
     process::Command,
 };
 
-use mailsonde_wasm::WIT;
-use wit_bindgen_core::{
-    Files,
-    wit_parser::{Resolve, SourceMap},
-};
+use mailsonde_wasm::interface;
+use wit_bindgen_core::Files;
 
 use super::{
     BuildError, Project,
-    program::{answer, in_venv, on_path, run},
+    program::{answer, in_venv, made, on_path},
 };
 use crate::plugin::{manifest::World, project::files_ending_in};
 
@@ -44,8 +41,7 @@ pub(super) fn compile(project: &Project) -> Result<Vec<u8>, BuildError> {
         .arg("-o")
         .arg(&module)
         .args(sources);
-    run(&mut command)?;
-    fs::read(&module).map_err(BuildError::at(&module))
+    made(&mut command, &module)
 }
 
 /// The first compiler that has a standard library for WebAssembly.
@@ -103,15 +99,7 @@ fn write_bindings(world: World, folder: &Path) -> Result<(), BuildError> {
 
 /// The generated files. They come from the interface that this mailsonde was built with.
 fn bindings(world: World) -> Result<Files, String> {
-    let mut map = SourceMap::new();
-    for (name, text) in WIT {
-        map.push(Path::new(name), text);
-    }
-    let group = map.parse().map_err(|(_, error)| error.to_string())?;
-    let mut resolve = Resolve::new();
-    resolve.push_group(group).map_err(|error| error.to_string())?;
-    let packages: Vec<_> = resolve.packages.iter().map(|(id, _)| id).collect();
-    let world = resolve.select_world(&packages, Some(world.as_str())).map_err(|error| error.to_string())?;
+    let (mut resolve, world) = interface(world.as_str()).map_err(|error| error.to_string())?;
     let options = wit_bindgen_c::Opts { rename_world: Some(NAME.to_owned()), ..Default::default() };
     let mut files = Files::default();
     options.build().generate(&mut resolve, world, &mut files).map_err(|error| format!("{error:#}"))?;

@@ -1,11 +1,11 @@
 //! JavaScript: `componentize-qjs`, of the project's `node_modules` or else on the search path, makes a component with
 //! the engine `QuickJS` in it.
 
-use std::{fs, path::PathBuf, process::Command};
+use std::{path::PathBuf, process::Command};
 
 use super::{
     BuildError, Project,
-    program::{is_executable, on_path, run},
+    program::{is_executable, made, on_path},
 };
 
 /// The compiler's name, as a command and as a package of npm.
@@ -32,8 +32,7 @@ pub(super) fn compile(project: &Project) -> Result<Vec<u8>, BuildError> {
         .arg(source)
         .arg("--output")
         .arg(&component);
-    run(&mut command)?;
-    fs::read(&component).map_err(BuildError::at(&component))
+    made(&mut command, &component)
 }
 
 /// Where Node.js itself would look for the package, then the search path.

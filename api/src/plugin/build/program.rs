@@ -33,10 +33,11 @@ pub(super) fn answer(command: &mut Command) -> Option<String> {
     Some(String::from_utf8(output.stdout).ok()?.trim_end().to_owned())
 }
 
-/// Runs a program to its end. What it said is part of the error if it fails.
-pub(super) fn run(command: &mut Command) -> Result<(), BuildError> {
+/// Runs a compiler to its end and reads the file that it made. What it said is part of the error if it fails.
+pub(super) fn made(command: &mut Command, file: &Path) -> Result<Vec<u8>, BuildError> {
     let output = ended(command)?;
-    succeeded(command, output.status, &[output.stdout, output.stderr].concat())
+    succeeded(command, output.status, &[output.stdout, output.stderr].concat())?;
+    fs::read(file).map_err(BuildError::at(file))
 }
 
 /// Runs a program that writes for programs on its standard output, which is returned, and for people on its standard

@@ -1,11 +1,11 @@
 //! Python: `componentize-py`, of a virtual environment or else on the search path, makes a component with `CPython` in
 //! it.
 
-use std::{fs, process::Command};
+use std::process::Command;
 
 use super::{
     BuildError, Project,
-    program::{in_venv, on_path, run},
+    program::{in_venv, made, on_path},
 };
 
 /// The compiler's name, as a command and as a package of `PyPI`.
@@ -40,6 +40,5 @@ pub(super) fn compile(project: &Project) -> Result<Vec<u8>, BuildError> {
         .arg(&component)
         // The module's name.
         .arg(source.file_stem().unwrap_or_default());
-    run(&mut command)?;
-    fs::read(&component).map_err(BuildError::at(&component))
+    made(&mut command, &component)
 }
