@@ -11,7 +11,8 @@ use std::{env, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::Result;
 use mailsonde_builtin::{
-    alias, disposable, dns, domain_trust, free_provider, random_pattern, role, smtp_probe, syntax, typo,
+    alias, disposable, dns, domain_trust, free_provider, history, random_pattern, role, smtp_probe, syntax,
+    typo,
 };
 use mailsonde_config::{ConfigError, OnFault, Settings, SlotConfig, StageSection, did_you_mean, nearest};
 use mailsonde_engine::{Check, Facts, Pipeline, PipelineError, Policy, Pure, Slot, Stage};
@@ -24,11 +25,15 @@ use switched::{Supply, Written};
 pub(crate) use up_to::up_to;
 
 /// The tables that a configuration may have.
-const SECTIONS: &[&str] = &["pipeline", "stage", "dns", "smtp", "judge", "data"];
+const SECTIONS: &[&str] =
+    &["pipeline", "stage", "dns", "smtp", "judge", "data", "database", "encryption", "jobs"];
 
 /// The built-in stages that need a network: what `--offline` leaves out, with the plugins that ask DNS
 /// ([`offline_skips`]).
 pub const OFFLINE_SKIPS: &[&str] = &["dns", "domain-trust", "smtp-probe"];
+
+/// The built-in stage that needs a store: left out where there is none.
+const HISTORY: &str = "history";
 
 /// A stage that pipelines may name.
 pub struct StageKind {
@@ -89,6 +94,11 @@ pub const STAGES: &[StageKind] = &[
         build: |section, _| Ok(pure(random_pattern::RandomPatternStage::new(section.options()?))),
     },
     StageKind {
+        name: HISTORY,
+        writes: &["history"],
+        build: |section, parts| Ok(Arc::new(history::Recall::new(section.options()?, parts.history()))),
+    },
+    StageKind {
         name: "dns",
         writes: &["dns.route", "dns.operator", "dns.disposable_mx", "dns.parked"],
         build: |section, parts| {
@@ -122,8 +132,8 @@ pub struct Assembled {
     pub bereft: Vec<Bereft>,
 }
 
-/// The pipeline of this name without some of its stages, which are not even built. A stage that reads what only those
-/// would have written is left out too.
+/// The pipeline of this name without some of its stages, which are not even built, and without `history` where the parts
+/// have no memory. A stage that reads what only those would have written is left out too.
 ///
 /// Loads the plugins that it names: not for a thread that serves others.
 ///
@@ -142,7 +152,7 @@ pub fn assemble(settings: &Settings, parts: &Parts<'_>, name: &str, skips: &[&st
         }
         stop_words::check(settings, &section)?;
         stop_words::check_order(settings, &section, name, &names, position)?;
-        if skips.contains(&&**stage) {
+        if skips.contains(&&**stage) || (stage == HISTORY && !parts.has_history()) {
             written.skipped(stage, kind.map(|kind| kind.writes));
             continue;
         }
@@ -169,6 +179,14 @@ pub fn assemble(settings: &Settings, parts: &Parts<'_>, name: &str, skips: &[&st
 /// A configuration that is wrong: a [`ConfigError`] with its place.
 pub fn pipeline(settings: &Settings, parts: &Parts<'_>, name: &str, skips: &[&str]) -> Result<Pipeline> {
     Ok(assemble(settings, parts, name, skips)?.pipeline)
+}
+
+/// The tables that there are, are tables that may be there.
+///
+/// # Errors
+/// A [`ConfigError`] with its place.
+pub(crate) fn check_sections(settings: &Settings) -> Result<(), ConfigError> {
+    settings.sections(SECTIONS)
 }
 
 /// The names of a pipeline's stages.
@@ -208,14 +226,15 @@ fn slot(section: &StageSection<'_>, parts: &Parts<'_>, name: &str) -> Result<(Sl
         (plugin, plugins::deadline(&section.slot))
     };
     let facts = stage.facts();
-    Ok((limited(stage, &section.slot, deadline), facts))
+    Ok((limited(stage, &section.slot, deadline, policy(parts.settings)?), facts))
 }
 
-fn limited(stage: Arc<dyn Stage>, limits: &SlotConfig, deadline: Option<Duration>) -> Slot {
+fn limited(stage: Arc<dyn Stage>, limits: &SlotConfig, deadline: Option<Duration>, policy: Policy) -> Slot {
     Slot::new(stage)
         .deadline(deadline)
         .on_fault(on_fault(limits.on_fault))
         .stop_on(limits.stop_on.iter().map(String::as_str))
+        .history_trust_days(policy.history_trust_days)
 }
 
 fn on_fault(configured: OnFault) -> mailsonde_engine::OnFault {
@@ -300,6 +319,12 @@ pub(crate) fn data_folder(settings: &Settings) -> Result<PathBuf> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::SystemTime;
+
+    use mailsonde_engine::{
+        Address, Batch, BoxFuture, Context, History, HistoryError, HistorySource, Remembered, Subject,
+    };
+
     use super::*;
 
     #[test]
@@ -311,5 +336,48 @@ mod tests {
             assert_eq!(stage.facts().writes, kind.writes, "{}", kind.name);
             assert_eq!(stage.name(), kind.name);
         }
+    }
+
+    /// Remembers everybody since a day and a half.
+    struct Everybody;
+
+    impl History for Everybody {
+        fn recall<'a>(
+            &'a self,
+            addresses: &'a [&'a Address],
+        ) -> BoxFuture<'a, Result<Vec<Option<Remembered>>, HistoryError>> {
+            let seen_at = SystemTime::now() - Duration::from_hours(36);
+            let remembered = Remembered { source: HistorySource::Bounce, seen_at };
+            Box::pin(std::future::ready(Ok(vec![Some(remembered); addresses.len()])))
+        }
+    }
+
+    async fn found(settings: &Settings, parts: &Parts<'_>, skips: &[&str]) -> Vec<String> {
+        let mut batch = Batch::new(vec![Subject::new("sales@example.com")]);
+        let cx = Context::within(Duration::from_secs(10));
+        pipeline(settings, parts, "verify", skips).unwrap().run(&cx, &mut batch).await;
+        batch.subjects()[0].findings().map(|finding| finding.key().to_owned()).collect()
+    }
+
+    #[tokio::test]
+    async fn a_memory_spares_the_work_for_as_long_as_the_judge_trusts_it() {
+        for (days, expected) in [(2, vec!["history"]), (1, vec!["history", "role.type"])] {
+            let toml = "[pipeline.verify]\nstages = ['syntax', 'history', 'role']\n\
+                [stage.role]\nstop_on = ['remembered']\n";
+            let settings: Settings = format!("{toml}[judge]\nhistory_trust_days = {days}").parse().unwrap();
+            let parts = Parts::new(&settings).unwrap().with_history(Arc::new(Everybody));
+            assert_eq!(found(&settings, &parts, &[]).await, expected, "{days} days");
+        }
+    }
+
+    #[tokio::test]
+    async fn without_a_memory_the_stage_is_left_out() {
+        let settings: Settings = "[pipeline.verify]\nstages = ['syntax', 'history']".parse().unwrap();
+        let parts = Parts::new(&settings).unwrap();
+        assert!(found(&settings, &parts, &[]).await.is_empty());
+        assert_eq!(check(&settings).unwrap(), ["verify"]);
+        let parts = parts.with_history(Arc::new(Everybody));
+        assert_eq!(found(&settings, &parts, &[]).await, ["history"]);
+        assert!(found(&settings, &parts, &["history"]).await.is_empty());
     }
 }

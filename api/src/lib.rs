@@ -3,10 +3,13 @@
 //! Only this crate knows JSON wire shapes and the command line. `main.rs` is a shell around [`cli::run`].
 
 mod assembly;
+mod bounces;
 pub mod cli;
+mod jobs;
 mod plugin;
 mod reload;
 mod row;
+mod store;
 mod verification;
 mod verify;
 mod words;
@@ -14,6 +17,7 @@ mod words;
 pub use assembly::{
     Assembled, Bereft, OFFLINE_SKIPS, Parts, STAGES, assemble, check, offline_skips, pipeline, policy,
 };
+pub use jobs::plan;
 pub use reload::keep_plugins_fresh;
 pub use verification::{Moment, Shape, Suggestion, Verification};
 pub use verify::{Inputs, Order, Verified, Verifier};

@@ -75,9 +75,9 @@ mod tests {
     use std::sync::Arc;
 
     use mailsonde_engine::{
-        CatchAll, CatchAllSource, DialogueStage, Finding, HistoryFact, LookupFailure, MailHost, MailRoute,
-        Policy, ProbeFailure, RandomPattern, Reading, ReplyClass, Signal, SignalName, Strength, SyntaxError,
-        SyntaxReason, Tier, judge,
+        CatchAll, CatchAllSource, DialogueStage, Finding, HistoryFact, HistorySource, LookupFailure,
+        MailHost, MailRoute, Policy, ProbeFailure, RandomPattern, Reading, ReplyClass, Signal, SignalName,
+        Strength, SyntaxError, SyntaxReason, Tier, judge,
     };
 
     use super::*;
@@ -135,7 +135,8 @@ mod tests {
         };
         let disposable = || Finding::Disposable(Tier::Curated);
         let confirmed = Finding::History(HistoryFact::Confirmed);
-        let bounced = Finding::History(HistoryFact::HardBounce { age_days: 1 });
+        let bounced =
+            Finding::History(HistoryFact::HardBounce { age_days: 1, source: HistorySource::Bounce });
         let failed = |failure| Finding::ProbeFailed(failure);
         let servfail = route(MailRoute::Unanswered { failure: LookupFailure::ServerFailure });
         let syntax = Finding::SyntaxError(SyntaxError {

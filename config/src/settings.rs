@@ -197,7 +197,8 @@ mod tests {
     type Table = BTreeMap<String, toml::Value>;
 
     /// The tables of default.toml.
-    const SECTIONS: [&str; 6] = ["pipeline", "stage", "dns", "smtp", "judge", "data"];
+    const SECTIONS: [&str; 9] =
+        ["pipeline", "stage", "dns", "smtp", "judge", "data", "database", "encryption", "jobs"];
 
     #[derive(Debug, Deserialize)]
     #[serde(deny_unknown_fields)]

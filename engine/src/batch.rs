@@ -2,11 +2,20 @@
 
 use std::sync::Arc;
 
-use crate::{Deferral, Fault, FaultCause, Finding, Flow, Outcome, Recorded, Subject};
+use tokio::sync::mpsc;
+
+use crate::{Deferral, Fault, FaultCause, Finding, Flow, Outcome, Policy, Recorded, Subject};
 
 /// Position of a subject in its batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SubjectId(usize);
+
+impl SubjectId {
+    /// Its position, from 0.
+    pub fn index(self) -> usize {
+        self.0
+    }
+}
 
 /// Subjects in the order in which they were submitted, and the slot they are in.
 #[derive(Debug, Default)]
@@ -16,12 +25,40 @@ pub struct Batch {
     stage: Arc<str>,
     /// What the stage declared that it writes: what a fault of it loses.
     writes: Arc<[Box<str>]>,
+    /// No slot comes after this one.
+    is_last: bool,
+    watcher: Option<Watcher>,
+}
+
+/// Where subjects are sent as soon as nothing more will be found of them.
+type Watcher = mpsc::UnboundedSender<(SubjectId, Subject)>;
+
+/// With which findings a subject does not enter a slot.
+#[derive(Clone)]
+pub(crate) struct StopOn {
+    pub(crate) words: Arc<[Box<str>]>,
+    /// Days for which a memory is meant by its word.
+    pub(crate) history_trust_days: u32,
+}
+
+impl Default for StopOn {
+    fn default() -> Self {
+        Self { words: Arc::from([]), history_trust_days: Policy::default().history_trust_days }
+    }
 }
 
 impl Batch {
     /// A batch of these subjects.
     pub fn new(subjects: Vec<Subject>) -> Self {
         Self { subjects, stage: Arc::from(""), ..Self::default() }
+    }
+
+    /// Sends a copy of each subject as soon as its way has ended, while the pipeline is still busy with others: what is
+    /// known by then need not be lost with the run. Not those whom a fault ended, nor those whom checks without I/O
+    /// settled, which cost nothing to repeat.
+    #[must_use]
+    pub fn watched(self, watcher: mpsc::UnboundedSender<(SubjectId, Subject)>) -> Self {
+        Self { watcher: Some(watcher), ..self }
     }
 
     /// All subjects, in the order of submission.
@@ -55,7 +92,21 @@ impl Batch {
         let Self { subjects, slot, stage, writes, .. } = self;
         let subject = &mut subjects[id.0];
         if is_open(subject, *slot) {
+            let is_fault = outcome.findings.iter().any(|finding| matches!(finding, Finding::Fault(_)));
             apply(subject, *slot, stage, writes, &mut outcome);
+            if !is_fault {
+                self.tell(id);
+            }
+        }
+    }
+
+    /// Tells who watches of a subject whose way has ended.
+    fn tell(&self, id: SubjectId) {
+        let Some(watcher) = &self.watcher else { return };
+        let subject = &self.subjects[id.0];
+        if self.is_last || subject.stopped.is_some() {
+            // Who has left need not hear it.
+            let _ = watcher.send((id, subject.clone()));
         }
     }
 
@@ -65,7 +116,7 @@ impl Batch {
         mut check: impl FnMut(&Subject, &mut Outcome) -> Result<(), FaultCause>,
     ) {
         let mut outcome = Outcome::default();
-        let Self { subjects, slot, stage, writes } = self;
+        let Self { subjects, slot, stage, writes, .. } = self;
         for subject in subjects.iter_mut().filter(|subject| is_open(subject, *slot)) {
             match check(subject, &mut outcome) {
                 Ok(()) => apply(subject, *slot, stage, writes, &mut outcome),
@@ -84,18 +135,20 @@ impl Batch {
         slot: usize,
         stage: &Arc<str>,
         writes: &Arc<[Box<str>]>,
-        stop_on: &[Box<str>],
+        stop_on: &StopOn,
+        is_last: bool,
     ) {
         self.slot = slot;
+        self.is_last = is_last;
         self.stage = stage.clone();
         self.writes = writes.clone();
-        if stop_on.is_empty() {
+        if stop_on.words.is_empty() {
             return;
         }
-        let is_listed = |word: &str| stop_on.iter().any(|on| **on == *word);
+        let is_listed = |word: &str| stop_on.words.iter().any(|on| **on == *word);
         let is_enough = |recorded: &Recorded| match &recorded.finding {
             Finding::Opinion(_) => is_listed(&recorded.stage),
-            finding => finding.stop_word().is_some_and(is_listed),
+            finding => finding.stop_word(stop_on.history_trust_days).is_some_and(is_listed),
         };
         for subject in self.subjects.iter_mut().filter(|subject| subject.stopped.is_none()) {
             if subject.findings.iter().any(is_enough) {

@@ -167,8 +167,9 @@ impl Finding {
         }
     }
 
-    /// The word by which a slot's `stop_on` names this finding, if it can stop a subject's way.
-    pub fn stop_word(&self) -> Option<&'static str> {
+    /// The word by which a slot's `stop_on` names this finding, if it can stop a subject's way. A memory can for as many
+    /// days as it is trusted for.
+    pub fn stop_word(&self, history_trust_days: u32) -> Option<&'static str> {
         match self {
             Self::Disposable(Tier::Curated) => Some("disposable"),
             Self::Disposable(Tier::Broad) => Some("disposable_suspected"),
@@ -179,6 +180,7 @@ impl Finding {
             Self::RandomPattern(pattern) if pattern.is_random => Some("random"),
             Self::TypoTrap => Some("typo_trap"),
             Self::TypoSuggestion(_) => Some("typo"),
+            Self::History(fact) if fact.stands_in(history_trust_days) => Some("remembered"),
             _ => None,
         }
     }
@@ -203,6 +205,7 @@ pub const STOP_WORDS: &[&str] = &[
     "random",
     "typo_trap",
     "typo",
+    "remembered",
 ];
 
 /// A finding and the stage that made it.

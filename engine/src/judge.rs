@@ -154,7 +154,7 @@ struct Seen<'a> {
     is_answered: bool,
     catch_all: Option<&'a CatchAll>,
     failed: Option<ProbeFailure>,
-    bounced_days_ago: Option<u32>,
+    bounced: Option<HistoryFact>,
     confirmed: bool,
     risk: Option<RiskSource>,
     fault: Option<&'a Fault>,
@@ -183,9 +183,7 @@ impl<'a> Seen<'a> {
                 }
                 Finding::CatchAll(catch_all) => seen.catch_all = Some(catch_all),
                 Finding::ProbeFailed(failure) => seen.failed = Some(*failure),
-                Finding::History(HistoryFact::HardBounce { age_days }) => {
-                    seen.bounced_days_ago = Some(*age_days);
-                }
+                Finding::History(fact @ HistoryFact::HardBounce { .. }) => seen.bounced = Some(*fact),
                 Finding::History(HistoryFact::Confirmed) => seen.confirmed = true,
                 Finding::RiskList(source) => seen.risk = Some(*source),
                 Finding::DuplicateOf(_) => seen.duplicate = true,
@@ -249,7 +247,7 @@ impl<'a> Seen<'a> {
         if self.disposable == Some(Tier::Broad) {
             return risky(Place::Risky, Reason::DisposableSuspected);
         }
-        if mailbox.is_proven() && self.bounced_days_ago.is_some() {
+        if mailbox.is_proven() && self.bounced.is_some() {
             return risky(Place::Risky, Reason::KnownBounceBefore);
         }
         if self.role.is_some() && policy.role == RolePolicy::Risky {
@@ -259,7 +257,7 @@ impl<'a> Seen<'a> {
     }
 
     fn high_risk(&self) -> Option<Reason> {
-        match (self.bounced_days_ago, self.risk) {
+        match (self.bounced, self.risk) {
             (_, Some(RiskSource::SpamTrap)) => Some(Reason::SpamTrap),
             (_, Some(RiskSource::ComplaintSource)) => Some(Reason::ComplaintSource),
             (Some(_), None) => Some(Reason::KnownHardBounce),

@@ -1,7 +1,7 @@
 //! The heart of mailsonde: subjects flow through a pipeline of stages, stages find facts, one judge decides.
 //!
 //! What is here is pure or merely waits: no sockets, no files, no database. The crates around it bring
-//! those in behind the traits [`Resolver`], [`Prober`] and [`Clock`].
+//! those in behind the traits [`Resolver`], [`Prober`], [`History`] and [`Clock`].
 //!
 //! ```text
 //! Subject -> Pipeline [ Slot(Stage), Slot(Stage), … ] -> findings -> judge -> Verdict + Evidence
@@ -13,6 +13,7 @@ mod clock;
 mod confidence;
 mod domain;
 mod finding;
+mod history;
 mod judge;
 mod limits;
 mod operator;
@@ -34,6 +35,7 @@ pub use finding::{
     AliasType, Fault, FaultCause, Finding, HistoryFact, MailHost, MailRoute, RandomPattern, Recorded,
     RiskSource, RoleType, STOP_WORDS, Signal, SignalName, SyntaxError, SyntaxReason, Tier,
 };
+pub use history::{History, HistoryError, HistorySource, Remembered};
 pub use judge::{Judgement, Policy, RandomPolicy, RolePolicy, Weight, judge};
 pub use limits::*;
 pub use operator::{OPERATORS, Operator};

@@ -3,6 +3,8 @@
 //! One table, one row per operator, most specific patterns first. It names the operator for people and for the
 //! three products, and says which operators accept every recipient. How an operator *speaks* is the reply rules' affair.
 
+mod domains;
+
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A row of [`OPERATORS`].
@@ -28,6 +30,13 @@ impl Operator {
     /// The operator of a mail host (lower case, no final dot), or `None` when nobody known runs it.
     pub fn of_host(host: &str) -> Option<Self> {
         OPERATORS.iter().find(|row| row.hosts.iter().any(|parent| is_within(host, parent))).map(Self)
+    }
+
+    /// The operator of a mailbox provider's own domain (lower case), such as gmail.com, as far as that is known without
+    /// asking DNS: for planning alone.
+    pub fn of_domain(domain: &str) -> Option<Self> {
+        let position = domains::DOMAINS.binary_search_by(|(name, _)| (*name).cmp(domain)).ok()?;
+        Self::by_id(domains::DOMAINS[position].1)
     }
 
     /// The operator with this id.

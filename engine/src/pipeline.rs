@@ -6,7 +6,7 @@ use futures_util::FutureExt;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-use crate::{Batch, Context, FaultCause, Stage};
+use crate::{Batch, Context, FaultCause, Stage, batch::StopOn};
 
 /// A stage in a pipeline.
 #[derive(Clone)]
@@ -15,7 +15,7 @@ pub struct Slot {
     name: Arc<str>,
     deadline: Option<Duration>,
     on_fault: OnFault,
-    stop_on: Arc<[Box<str>]>,
+    stop_on: StopOn,
     reads: Arc<[Box<str>]>,
     writes: Arc<[Box<str>]>,
 }
@@ -80,7 +80,7 @@ impl Slot {
             name,
             deadline: None,
             on_fault: OnFault::Continue,
-            stop_on: Arc::from([]),
+            stop_on: StopOn::default(),
             reads,
             writes,
         }
@@ -103,7 +103,15 @@ impl Slot {
     /// opinion of that stage, whatever its authority.
     #[must_use]
     pub fn stop_on(self, words: impl IntoIterator<Item = impl Into<Box<str>>>) -> Self {
-        Self { stop_on: words.into_iter().map(Into::into).collect(), ..self }
+        let words = words.into_iter().map(Into::into).collect();
+        Self { stop_on: StopOn { words, ..self.stop_on }, ..self }
+    }
+
+    /// Days for which a memory is meant by the word `remembered`: those of the judge's policy, so that whoever is not
+    /// asked about again has a verdict.
+    #[must_use]
+    pub fn history_trust_days(self, days: u32) -> Self {
+        Self { stop_on: StopOn { history_trust_days: days, ..self.stop_on }, ..self }
     }
 
     /// Name of the stage.
@@ -150,6 +158,11 @@ impl Pipeline {
         &self.name
     }
 
+    /// Whether a stage is in it.
+    pub fn has(&self, stage: &str) -> bool {
+        self.slots.iter().any(|slot| &*slot.name == stage)
+    }
+
     /// The same pipeline without some stages: what a request switched off. A stage that reads what nobody is left to
     /// write is switched off too, and so on down the pipeline; [`Pipeline::bereft`] names those.
     #[must_use]
@@ -176,7 +189,8 @@ impl Pipeline {
     pub async fn run(&self, cx: &Context, batch: &mut Batch) -> Vec<SlotReport> {
         let mut reports = Vec::with_capacity(self.slots.len());
         for (position, slot) in self.slots.iter().enumerate() {
-            batch.enter(position, &slot.name, &slot.writes, &slot.stop_on);
+            let is_last = position + 1 == self.slots.len();
+            batch.enter(position, &slot.name, &slot.writes, &slot.stop_on, is_last);
             let entered = batch.open().count();
             if entered == 0 {
                 continue;

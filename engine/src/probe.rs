@@ -220,6 +220,9 @@ pub enum CatchAllSource {
 pub enum ProbeFailure {
     /// No mail host answered in time.
     Timeout,
+    /// Nobody was asked in time: all that may be asked at once, or in a minute, was used up by others. It says nothing of
+    /// the mail hosts, and another time may do.
+    NotItsTurn,
     /// Every mail host refused the connection, or could not be reached.
     ConnectionRefused,
     /// The connection broke before the answer.
@@ -246,7 +249,7 @@ impl ProbeFailure {
     /// The reason of the `unknown` verdict that this failure leads to.
     pub fn reason(self) -> Reason {
         match self {
-            Self::Timeout | Self::Disconnected | Self::EgressDown => Reason::Timeout,
+            Self::Timeout | Self::NotItsTurn | Self::Disconnected | Self::EgressDown => Reason::Timeout,
             Self::TlsFailed => Reason::TlsRequired,
             Self::ConnectionRefused => Reason::ConnectionRefused,
             Self::MxNotAllowed => Reason::MxNotAllowed,

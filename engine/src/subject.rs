@@ -48,6 +48,11 @@ impl Subject {
         Self { earlier: self.deferral, ..Self::new(self.input.clone()) }
     }
 
+    /// An input that was asked about before, and to which its server expects this identity to come back.
+    pub fn returning(input: impl Into<Box<str>>, egress: EgressId) -> Self {
+        Self { earlier: Some(Deferral { wait: Duration::ZERO, egress }), ..Self::new(input) }
+    }
+
     /// The input as submitted.
     pub fn input(&self) -> &str {
         &self.input

@@ -6,8 +6,8 @@ use std::{sync::Arc, time::Duration};
 
 use mailsonde_engine::{
     Authority, Batch, BoxFuture, Category, Check, Context, Deferral, EgressId, Facts, FaultCause, Finding,
-    OnFault, Opinion, Outcome, Pipeline, PipelineError, PluginFact, Pure, RoleType, Slot, Stage, StageError,
-    Subject, Tier,
+    HistoryFact, HistorySource, OnFault, Opinion, Outcome, Pipeline, PipelineError, PluginFact, Pure,
+    RoleType, Slot, Stage, StageError, Subject, Tier,
 };
 use tokio::{sync::watch, time::sleep};
 
@@ -65,6 +65,24 @@ impl Check for Mark {
     fn check(&self, subject: &Subject, outcome: &mut Outcome) {
         assert_ne!(subject.input(), "poison", "as scripted");
         outcome.found(Finding::Disposable(Tier::Curated));
+    }
+}
+
+/// Remembers that the mailbox refused us as many days ago as the input says.
+struct Memory;
+
+impl Check for Memory {
+    fn name(&self) -> &'static str {
+        "memory"
+    }
+
+    fn facts(&self) -> Facts {
+        Facts::new(&[], &["history"])
+    }
+
+    fn check(&self, subject: &Subject, outcome: &mut Outcome) {
+        let age_days = subject.input().parse().unwrap();
+        outcome.found(Finding::History(HistoryFact::HardBounce { age_days, source: HistorySource::Probe }));
     }
 }
 
@@ -184,6 +202,17 @@ impl Check for Plugin {
             }));
         }
     }
+}
+
+#[tokio::test]
+async fn a_memory_keeps_a_subject_out_for_as_long_as_it_is_trusted() {
+    let slots = |asking: Slot| vec![Slot::new(Arc::new(Pure(Memory))), asking.stop_on(["remembered"])];
+    let remembered = vec!["history".to_owned()];
+    let asked = vec!["history".to_owned(), "disposable.tier".to_owned()];
+    let week = keys(slots(mark("mark")), &["0", "6", "7"]).await;
+    assert_eq!(week, [remembered.clone(), remembered.clone(), asked.clone()]);
+    let day = keys(slots(mark("mark").history_trust_days(1)), &["0", "6", "7"]).await;
+    assert_eq!(day, [remembered, asked.clone(), asked]);
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use std::{
 use anyhow::Result;
 use mailsonde_builtin::{lists::Lists, syntax};
 use mailsonde_config::{Settings, StageSection};
-use mailsonde_engine::{Prober, Resolver};
+use mailsonde_engine::{Address, BoxFuture, History, HistoryError, Prober, Remembered, Resolver};
 use mailsonde_net::{HickoryResolver, SmtpProber};
 use mailsonde_wasm::{Host, PluginConfig, WasmStage};
 
@@ -20,6 +20,7 @@ pub struct Parts<'s> {
     pub(super) settings: &'s Settings,
     pub(super) lists: Arc<Lists>,
     pub(super) syntax_policy: Option<syntax::Policy>,
+    history: Option<Arc<dyn History>>,
     resolver: OnceLock<Arc<dyn Resolver>>,
     prober: OnceLock<SmtpProber>,
     host: OnceLock<Host>,
@@ -37,6 +38,7 @@ impl<'s> Parts<'s> {
             settings,
             lists: Arc::new(Lists::load(&data_folder(settings)?)?),
             syntax_policy: None,
+            history: None,
             resolver: OnceLock::new(),
             prober: OnceLock::new(),
             host: OnceLock::new(),
@@ -48,6 +50,21 @@ impl<'s> Parts<'s> {
     #[must_use]
     pub fn with_syntax_policy(self, policy: Option<syntax::Policy>) -> Self {
         Self { syntax_policy: policy, ..self }
+    }
+
+    /// The same parts with a memory of mailboxes. Without one, pipelines leave the stage `history` out.
+    #[must_use]
+    pub fn with_history(self, history: Arc<dyn History>) -> Self {
+        Self { history: Some(history), ..self }
+    }
+
+    pub(super) fn has_history(&self) -> bool {
+        self.history.is_some()
+    }
+
+    /// The memory of mailboxes; where there is none, one without memories, so that the stage can be checked.
+    pub(super) fn history(&self) -> Arc<dyn History> {
+        self.history.clone().unwrap_or_else(|| Arc::new(NoMemories))
     }
 
     pub(crate) fn resolver(&self) -> Result<Arc<dyn Resolver>> {
@@ -109,5 +126,17 @@ impl<'s> Parts<'s> {
         }
         let host = Host::new(Some(compiled_folder(self.settings)?))?;
         Ok(self.host.get_or_init(|| host))
+    }
+}
+
+/// Remembers nobody.
+struct NoMemories;
+
+impl History for NoMemories {
+    fn recall<'a>(
+        &'a self,
+        addresses: &'a [&'a Address],
+    ) -> BoxFuture<'a, Result<Vec<Option<Remembered>>, HistoryError>> {
+        Box::pin(std::future::ready(Ok(vec![None; addresses.len()])))
     }
 }

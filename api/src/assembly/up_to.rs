@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use mailsonde_config::{Settings, SlotConfig, did_you_mean};
-use mailsonde_engine::{Resolver, Slot, Stage};
+use mailsonde_engine::{Policy, Resolver, Slot, Stage};
 use mailsonde_wasm::WasmStage;
 use serde_json::{Map, Value};
 
-use super::{Parts, assemble, limited, plugins, slot, stages_of};
+use super::{Parts, assemble, limited, plugins, policy, slot, stages_of};
 
 /// A pipeline up to a plugin of it.
 pub(crate) struct UpTo {
@@ -23,12 +23,15 @@ pub(crate) struct UpTo {
 }
 
 /// The limits of a plugin's slot.
-pub(crate) struct Limits(SlotConfig);
+pub(crate) struct Limits {
+    slot: SlotConfig,
+    policy: Policy,
+}
 
 impl Limits {
     /// A slot for the plugin, or for a stage that stands for it.
     pub(crate) fn slot(&self, stage: Arc<dyn Stage>) -> Slot {
-        limited(stage, &self.0, plugins::deadline(&self.0))
+        limited(stage, &self.slot, plugins::deadline(&self.slot), self.policy)
     }
 }
 
@@ -59,5 +62,10 @@ pub(crate) fn up_to(
     config.instances_max = 1;
     let table = config.config.clone();
     let plugin = parts.load(stage, &section, config, resolver)?;
-    Ok(UpTo { before, plugin, config: table, limits: Limits(section.slot) })
+    Ok(UpTo {
+        before,
+        plugin,
+        config: table,
+        limits: Limits { slot: section.slot, policy: policy(settings)? },
+    })
 }

@@ -5,10 +5,13 @@ use std::time::Duration;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use jiff::Timestamp;
 use mailsonde_builtin::syntax;
 use serde::Deserialize;
+use uuid::Uuid;
 
 use super::{log::LogLevel, plugin::PluginCommand};
+use crate::bounces;
 
 /// Verify email addresses without sending mail.
 #[derive(Debug, Parser)]
@@ -33,6 +36,9 @@ pub(super) enum Command {
     Verify(VerifyArgs),
     /// Say what SMTP replies mean: arguments, or lines on standard input
     Reply(ReplyArgs),
+    /// Remember mailboxes that refused mail elsewhere
+    #[command(subcommand)]
+    Bounces(BouncesCommand),
     /// Check or show the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -42,6 +48,13 @@ pub(super) enum Command {
     /// Make, test and measure plugins: stages as WebAssembly components
     #[command(subcommand)]
     Plugin(PluginCommand),
+    /// Submit lists to be verified in the background, and look after them
+    #[command(subcommand)]
+    Job(JobCommand),
+    /// Work at submitted jobs until told to end (Ctrl-C; twice: at once)
+    Work(WorkArgs),
+    /// Bring the database's schema up to date; every command that needs it does so too
+    Migrate,
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -108,6 +121,92 @@ pub(super) enum Format {
     Csv,
 }
 
+#[derive(Debug, Subcommand)]
+pub(super) enum JobCommand {
+    /// Submit a file with one address per line; prints the job's id
+    Submit(SubmitArgs),
+    /// List jobs, the newest first
+    List {
+        /// How many
+        #[arg(long, default_value_t = 20)]
+        limit: u16,
+        /// How to print
+        #[arg(long, short, value_enum, default_value_t = JobFormat::Human)]
+        format: JobFormat,
+    },
+    /// Show how far a job is
+    Show {
+        /// The job
+        id: Uuid,
+        /// How to print
+        #[arg(long, short, value_enum, default_value_t = JobFormat::Human)]
+        format: JobFormat,
+    },
+    /// Print the verdicts of a job that are known, by row
+    Results {
+        /// The job
+        id: Uuid,
+        /// How to print
+        #[arg(long, short, value_enum, default_value_t = Format::Human)]
+        format: Format,
+        /// Say how each verdict came about
+        #[arg(long)]
+        explain: bool,
+    },
+    /// Stop work at a job until it is resumed; its deadline stays
+    Pause {
+        /// The job
+        id: Uuid,
+    },
+    /// Go on with a paused job
+    Resume {
+        /// The job
+        id: Uuid,
+    },
+    /// End a job; verdicts that are known are kept
+    Cancel {
+        /// The job
+        id: Uuid,
+    },
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct SubmitArgs {
+    /// One address per line; `-` reads standard input
+    pub file: PathBuf,
+    /// The time it has, e.g. 10m [default: the configuration's]
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub deadline: Option<Duration>,
+    /// Ask nobody: run only the stages that need no network
+    #[arg(long)]
+    pub offline: bool,
+    /// Do not ask mail servers
+    #[arg(long)]
+    pub no_smtp: bool,
+    /// Look up the standing of each domain (SPF, DMARC, DNSSEC …)
+    #[arg(long)]
+    pub domain_trust: bool,
+    /// Which pipeline of the configuration to run
+    #[arg(long, default_value = "verify", value_name = "NAME")]
+    pub pipeline: String,
+}
+
+/// How jobs are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum JobFormat {
+    /// A line for a person
+    Human,
+    /// JSON
+    Json,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct WorkArgs {
+    /// End when nothing is left to do
+    #[arg(long)]
+    pub until_idle: bool,
+}
+
 #[derive(Debug, ClapArgs)]
 pub(super) struct ReplyArgs {
     /// Replies as servers sent them. Without any, one a line from standard input; a line may be a JSON string, or an
@@ -148,6 +247,27 @@ pub(super) enum ReplyFormat {
     Human,
     /// A JSON object a line
     Jsonl,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum BouncesCommand {
+    /// Read bounces from a file: addresses one a line, CSV with a header, or messages that report failed deliveries.
+    /// Only what says plainly that a mailbox is gone is remembered
+    Import(BouncesImport),
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct BouncesImport {
+    /// The file; `-` is standard input
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// When those bounced that have no date in the file, e.g. 2026-06-10 [default: now]
+    #[arg(long, value_name = "DATE", value_parser = date)]
+    pub seen: Option<Timestamp>,
+}
+
+fn date(text: &str) -> Result<Timestamp, String> {
+    bounces::date(text).ok_or_else(|| "no date such as 2026-06-10 or 2026-06-10T09:10:00Z".into())
 }
 
 #[derive(Debug, Subcommand)]

@@ -6,8 +6,8 @@ use std::io::{self, Write};
 
 use mailsonde_engine::{
     AliasType, CatchAll, CatchAllSource, DialogueStage, DomainTrust, FaultCause, Finding, HistoryFact,
-    LookupFailure, MailRoute, PluginFact, ProbeFailure, RandomPattern, Reading, ReplyClass, RiskSource,
-    SlotReport, Strength, Tier, Verdict,
+    HistorySource, LookupFailure, MailRoute, PluginFact, ProbeFailure, RandomPattern, Reading, ReplyClass,
+    RiskSource, SlotReport, Strength, Tier, Verdict,
 };
 
 use self::opinion::opinion_phrases;
@@ -81,8 +81,12 @@ fn phrase(finding: &Finding) -> String {
         Finding::Reply(reading) => reply_phrase(reading),
         Finding::CatchAll(catch_all) => catch_all_phrase(catch_all),
         Finding::ProbeFailed(failure) => failure_phrase(*failure).into(),
-        Finding::History(HistoryFact::HardBounce { age_days }) => {
-            format!("refused for good {age_days} days ago")
+        Finding::History(HistoryFact::HardBounce { age_days, source }) => {
+            let what = match source {
+                HistorySource::Bounce => "a message came back",
+                HistorySource::Probe => "a probe was refused",
+            };
+            format!("{what} {}", ago(*age_days))
         }
         Finding::History(HistoryFact::Confirmed) => "proven earlier by other means".into(),
         Finding::RiskList(RiskSource::SpamTrap) => "on your list of spam traps".into(),
@@ -91,6 +95,14 @@ fn phrase(finding: &Finding) -> String {
         Finding::Fault(fault) => format!("{}: {}", fault_phrase(fault.cause), escaped(&fault.message)),
         Finding::Plugin(fact) => fact_phrase(fact),
         other => other.key().to_owned(),
+    }
+}
+
+fn ago(days: u32) -> String {
+    match days {
+        0 => "today".into(),
+        1 => "yesterday".into(),
+        days => format!("{days} days ago"),
     }
 }
 
@@ -223,6 +235,7 @@ fn catch_all_phrase(catch_all: &CatchAll) -> String {
 fn failure_phrase(failure: ProbeFailure) -> &'static str {
     match failure {
         ProbeFailure::Timeout => "no mail host answered in time",
+        ProbeFailure::NotItsTurn => "not asked in time: others came first",
         ProbeFailure::ConnectionRefused => "no mail host could be reached",
         ProbeFailure::Disconnected => "the connection broke before the answer",
         ProbeFailure::TlsFailed => "TLS was wanted and did not come about",

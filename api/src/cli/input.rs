@@ -48,6 +48,20 @@ pub(super) fn send_lines(reader: impl Read, batches: &mpsc::Sender<Inputs>) -> i
     }
 }
 
+/// All lines of an input, as those of [`send_lines`] are read.
+///
+/// # Errors
+/// When the input cannot be read.
+pub(super) fn all_lines(reader: impl Read) -> io::Result<Vec<String>> {
+    let mut reader = BufReader::with_capacity(READ_OCTETS, reader);
+    let (mut lines, mut line) = (Vec::new(), Vec::new());
+    while read_line(&mut reader, &mut line, LINE_OCTETS_MAX)? {
+        lines.push(decode(&line));
+        line.clear();
+    }
+    Ok(lines)
+}
+
 /// Counts the lines of a file, for its bar; `None` for what can be read only once.
 pub(super) fn count_lines(path: &Path) -> Option<u64> {
     if !path.metadata().ok()?.is_file() {

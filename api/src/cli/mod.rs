@@ -1,17 +1,21 @@
 //! The command line: what people and scripts type. Exit status 0: done; 1: a fault of ours; 2: bad usage or configuration.
 
 mod args;
+mod bounces;
 mod config;
 mod data;
 mod explain;
 mod human;
 mod input;
+mod job;
 mod log;
 mod meaning;
 mod output;
 mod plugin;
 mod reply;
+mod service;
 mod verify;
+mod work;
 
 use std::{
     io::{self, Write},
@@ -56,9 +60,13 @@ fn dispatch(args: Args) -> Result<()> {
     match args.command {
         Command::Verify(verify) => verify::run(file, &verify),
         Command::Reply(reply) => reply::run(&reply),
+        Command::Bounces(command) => bounces::run(file, &command),
         Command::Config(command) => config::run(file, &command),
         Command::Data(command) => data::run(file, &command),
         Command::Plugin(command) => plugin::run(file, &command),
+        Command::Job(command) => job::run(file, &command),
+        Command::Work(args) => work::run(file, &args),
+        Command::Migrate => work::migrate(file),
         Command::Completions { shell } => {
             // Into memory first: the generator panics when the reader of a pipe leaves.
             let mut script = Vec::new();

@@ -80,8 +80,10 @@ pub(super) fn run(config: Option<&Path>, args: &VerifyArgs) -> Result<()> {
 /// The verdicts up to the first one for which nobody could be asked. Those whose servers stayed silent before that was
 /// known are no better.
 fn before_outage(mut batch: Verified) -> Verified {
-    use ProbeFailure::{EgressDown, Timeout};
-    let is_cut = |recorded: &Recorded| matches!(recorded.finding, Finding::ProbeFailed(EgressDown | Timeout));
+    use ProbeFailure::{EgressDown, NotItsTurn, Timeout};
+    let is_cut = |recorded: &Recorded| {
+        matches!(recorded.finding, Finding::ProbeFailed(EgressDown | NotItsTurn | Timeout))
+    };
     let first = batch.verdicts.iter().position(|verdict| verdict.evidence.findings.iter().any(is_cut));
     batch.verdicts.truncate(first.unwrap_or(usize::MAX));
     batch

@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use mailsonde_builtin::{
-    alias, disposable, dns, domain_trust, free_provider, lists::Lists, random_pattern, role, smtp_probe,
-    syntax, typo,
+    alias, disposable, dns, domain_trust, free_provider, history, lists::Lists, random_pattern, role,
+    smtp_probe, syntax, typo,
 };
 use mailsonde_engine::{Check, Pure, Resolver, Stage};
 use mailsonde_wasm::{Grant, Host, InstanceKind, PluginConfig};
 
 use crate::{
     guest::Guest,
-    world::{FakeDns, FakeProber},
+    world::{FakeDns, FakeHistory, FakeProber},
 };
 
 /// A stage under its name.
@@ -48,6 +48,10 @@ pub(crate) const STAGES: &[Candidate] = &[
     Candidate {
         name: "random-pattern",
         build: || pure(random_pattern::RandomPatternStage::new(random_pattern::Config::default())),
+    },
+    Candidate {
+        name: "history",
+        build: || Arc::new(history::Recall::new(history::Config::default(), Arc::new(FakeHistory))),
     },
     Candidate {
         name: "dns",

@@ -1,12 +1,13 @@
 //! DNS and mail hosts in memory, which always say the same, and the inputs that stages are tried on.
 
-use std::{borrow::Cow, net::Ipv4Addr, sync::Arc};
+use std::{borrow::Cow, net::Ipv4Addr, sync::Arc, time::SystemTime};
 
 use mailsonde_builtin::syntax;
 use mailsonde_engine::{
-    Answer, Answered, Answers, Ask, BoxFuture, CatchAll, CatchAllSource, Check, DialogueStage, EgressId,
-    Facts, Finding, Lookup, LookupFailure, MailHost, MailRoute, Outcome, ProbeFailure, Prober, Reading,
-    RecordData, RecordKind, ReplyClass, Resolver, Strength, Subject,
+    Address, Answer, Answered, Answers, Ask, BoxFuture, CatchAll, CatchAllSource, Check, DialogueStage,
+    EgressId, Facts, Finding, History, HistoryError, HistorySource, Lookup, LookupFailure, MailHost,
+    MailRoute, Outcome, ProbeFailure, Prober, Reading, RecordData, RecordKind, Remembered, ReplyClass,
+    Resolver, Strength, Subject,
 };
 use tokio::sync::mpsc;
 
@@ -94,6 +95,22 @@ impl Resolver for FakeDns {
                 RecordKind::Txt => Lookup::Found(Arc::from([RecordData::Txt("v=spf1 -all".into())])),
                 RecordKind::Aaaa | RecordKind::Ns | RecordKind::Ds | RecordKind::Caa => Lookup::NoData,
             }
+        })
+    }
+}
+
+/// Remembers those who are called `refused`, since long ago.
+pub(crate) struct FakeHistory;
+
+impl History for FakeHistory {
+    fn recall<'a>(
+        &'a self,
+        addresses: &'a [&'a Address],
+    ) -> BoxFuture<'a, Result<Vec<Option<Remembered>>, HistoryError>> {
+        Box::pin(async move {
+            tokio::task::yield_now().await;
+            let long_ago = Remembered { source: HistorySource::Bounce, seen_at: SystemTime::UNIX_EPOCH };
+            Ok(addresses.iter().map(|address| (address.local() == "refused").then_some(long_ago)).collect())
         })
     }
 }

@@ -3,7 +3,10 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::{Authority, CatchAllSource, Category, DialogueStage, DmarcPolicy, ReplyClass, Strength, TldRisk};
+use crate::{
+    Authority, CatchAllSource, Category, DialogueStage, DmarcPolicy, HistorySource, ReplyClass, Strength,
+    TldRisk,
+};
 
 /// A finding of the kind that is declared after this one. Without a wildcard, so that no kind can be forgotten.
 fn next(finding: &Finding) -> Option<Finding> {
@@ -23,7 +26,7 @@ fn next(finding: &Finding) -> Option<Finding> {
         Finding::DomainTrust(_) => Finding::Reply(Box::new(reading())),
         Finding::Reply(_) => Finding::CatchAll(CatchAll::No { source: CatchAllSource::Cache }),
         Finding::CatchAll(_) => Finding::ProbeFailed(ProbeFailure::Timeout),
-        Finding::ProbeFailed(_) => Finding::History(HistoryFact::HardBounce { age_days: 3 }),
+        Finding::ProbeFailed(_) => Finding::History(bounce(3)),
         Finding::History(_) => Finding::RiskList(RiskSource::SpamTrap),
         Finding::RiskList(_) => Finding::DuplicateOf(2),
         Finding::DuplicateOf(_) => Finding::Fault(Fault {
@@ -82,6 +85,10 @@ fn trust() -> DomainTrust {
         blocklists: vec![],
         reasons: vec!["spf".into()],
     }
+}
+
+fn bounce(age_days: u32) -> HistoryFact {
+    HistoryFact::HardBounce { age_days, source: HistorySource::Bounce }
 }
 
 fn opinion() -> Opinion {
@@ -166,4 +173,26 @@ fn a_built_in_key_with_a_foreign_value_is_refused() {
 #[test]
 fn findings_stay_small() {
     assert!(size_of::<Finding>() <= 56, "{}", size_of::<Finding>());
+}
+
+#[test]
+fn every_stop_word_names_a_finding() {
+    let mut words: Vec<_> = all().iter().filter_map(|finding| finding.stop_word(7)).collect();
+    words.push(Finding::Disposable(Tier::Curated).stop_word(7).unwrap());
+    words.sort_unstable();
+    let mut known = STOP_WORDS.to_vec();
+    known.sort_unstable();
+    assert_eq!(words, known);
+}
+
+#[test]
+fn only_a_trusted_memory_stops_a_way() {
+    for (fact, days, word) in [
+        (bounce(6), 7, Some("remembered")),
+        (bounce(7), 7, None),
+        (bounce(0), 0, None),
+        (HistoryFact::Confirmed, 7, None),
+    ] {
+        assert_eq!(Finding::History(fact).stop_word(days), word, "{fact:?} trusted for {days} days");
+    }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::LookupFailure;
+use crate::{HistorySource, LookupFailure};
 
 /// Why an input is no address.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -185,9 +185,18 @@ pub enum HistoryFact {
     HardBounce {
         /// Whole days since then.
         age_days: u32,
+        /// How that is known.
+        source: HistorySource,
     },
     /// Evidence other than a RCPT reply proves the mailbox (mail to it was answered, say).
     Confirmed,
+}
+
+impl HistoryFact {
+    /// Whether it stands in for a probe, where such memories are trusted for so many days.
+    pub fn stands_in(self, trust_days: u32) -> bool {
+        matches!(self, Self::HardBounce { age_days, .. } if age_days < trust_days)
+    }
 }
 
 /// Kinds of risk lists that operators import.

@@ -65,19 +65,24 @@ impl Seen<'_> {
         if let Some(reading) = self.reply {
             return self.by_reply(reading);
         }
-        match (self.failed, self.fault, self.bounced_days_ago) {
-            (Some(ProbeFailure::MxWithoutAddress), ..) => gone(NoMailHost, Reason::NoMxRecord),
-            (Some(ProbeFailure::DnsFailure) | None, Some(fault), _) => {
-                Mailbox::unanswered(fault_reason(fault.cause))
-            }
-            (Some(failure), ..) if failure != ProbeFailure::NotProbed => {
-                Mailbox::unanswered(failure.reason())
-            }
-            (_, _, Some(days)) if days < policy.history_trust_days => {
+        match (self.failed, self.fault) {
+            (Some(ProbeFailure::MxWithoutAddress), _) => gone(NoMailHost, Reason::NoMxRecord),
+            _ if self.is_remembered(policy) => {
                 Mailbox::dead(NotFound, Reason::MailboxNotFound, Evidence::RefusedByCode.score(false, false))
             }
+            (Some(ProbeFailure::DnsFailure) | None, Some(fault)) => {
+                Mailbox::unanswered(fault_reason(fault.cause))
+            }
+            (Some(failure), _) if failure != ProbeFailure::NotProbed => Mailbox::unanswered(failure.reason()),
             _ => Mailbox::new(Unchecked, Reason::NoSmtpCheck, Confidence::NOTHING),
         }
+    }
+
+    /// A fresh memory stands in for a probe that was not made; not for one that came to nothing.
+    fn is_remembered(&self, policy: Policy) -> bool {
+        let was_asked = !matches!(self.failed, None | Some(ProbeFailure::NotProbed))
+            || self.fault.is_some_and(|fault| fault.lost.iter().any(|key| **key == *"smtp.reply"));
+        !was_asked && self.bounced.is_some_and(|fact| fact.stands_in(policy.history_trust_days))
     }
 
     fn by_reply(&self, reading: &Reading) -> Mailbox {

@@ -4,8 +4,8 @@ use std::{borrow::Cow, sync::Arc};
 
 use mailsonde_engine::{
     Authority, CatchAll, CatchAllSource, Category, DialogueStage, Fault, FaultCause, Finding, HistoryFact,
-    LookupFailure, MailHost, MailRoute, Opinion, ProbeFailure, RandomPattern, Reading, Reason, ReplyClass,
-    Signal, SignalName, Strength, SyntaxError, SyntaxReason,
+    HistorySource, LookupFailure, MailHost, MailRoute, Opinion, ProbeFailure, RandomPattern, Reading, Reason,
+    ReplyClass, Signal, SignalName, Strength, SyntaxError, SyntaxReason,
 };
 
 pub(crate) fn syntax(reason: SyntaxReason) -> Finding {
@@ -68,7 +68,7 @@ pub(crate) fn fault(cause: FaultCause, lost: &str) -> Finding {
 }
 
 pub(crate) fn bounced(age_days: u32) -> Finding {
-    Finding::History(HistoryFact::HardBounce { age_days })
+    Finding::History(HistoryFact::HardBounce { age_days, source: HistorySource::Bounce })
 }
 
 pub(crate) fn random_local_part() -> Finding {

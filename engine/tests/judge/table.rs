@@ -105,6 +105,17 @@ fn dead() -> Vec<Row> {
         // A fresh memory stands in for a probe, but never for one that was made.
         (vec![bounced(6)], same("undeliverable", "mailbox_not_found", 0.97)),
         (vec![mx(), bounced(6)], same("undeliverable", "mailbox_not_found", 0.97)),
+        (
+            vec![mx(), failed(ProbeFailure::NotProbed), bounced(6)],
+            same("undeliverable", "mailbox_not_found", 0.97),
+        ),
+        // Nor does it need DNS, whose word on the domain comes first where there is one.
+        (vec![bounced(6), unanswered_dns()], same("undeliverable", "mailbox_not_found", 0.97)),
+        (
+            vec![bounced(6), fault(FaultCause::Deadline, "dns.route")],
+            same("undeliverable", "mailbox_not_found", 0.97),
+        ),
+        (vec![bounced(6), route(MailRoute::NoDomain)], same("undeliverable", "domain_not_found", 0.99)),
         // Rule 4 before rules 5, 6 and 8.
         (
             vec![
@@ -127,9 +138,17 @@ fn risks() -> Vec<Row> {
         (vec![Finding::RiskList(RiskSource::ComplaintSource)], same("high_risk", "complaint_source", 0.9)),
         (vec![bounced(7)], same("high_risk", "known_hard_bounce", 0.9)),
         (vec![mx(), failed(ProbeFailure::Timeout), bounced(1)], same("high_risk", "known_hard_bounce", 0.9)),
+        (
+            vec![mx(), fault(FaultCause::Error, "smtp.reply"), bounced(1)],
+            same("high_risk", "known_hard_bounce", 0.9),
+        ),
+        (vec![mx(), reply(ReplyClass::Greylisted), bounced(1)], same("high_risk", "known_hard_bounce", 0.9)),
+        // Everybody is accepted there, so this says nothing against the memory.
+        (with(catch_all(), [bounced(1)]), same("high_risk", "known_hard_bounce", 0.9)),
         (with(catch_all(), [trap()]), same("high_risk", "spam_trap", 0.9)),
         // Accepted in this run: the old risk no longer decides.
         (with(proven(), [trap()]), ("deliverable", "", "", 0.98)),
+        (with(proven(), [bounced(1)]), same("risky", "known_bounce_before", 0.9)),
         (with(proven(), [bounced(400)]), same("risky", "known_bounce_before", 0.9)),
         (with(proven(), [Finding::TypoTrap]), same("risky", "typo_domain", 0.9)),
         // Offline nobody knows whether the domain exists.
@@ -164,6 +183,7 @@ fn unknown() -> Vec<Row> {
         by_reply(ReplyClass::TlsRequired, "tls_required"),
         by_reply(ReplyClass::ProtocolError, "protocol_error"),
         by_failure(ProbeFailure::Timeout, "timeout"),
+        by_failure(ProbeFailure::NotItsTurn, "timeout"),
         by_failure(ProbeFailure::Disconnected, "timeout"),
         by_failure(ProbeFailure::ConnectionRefused, "connection_refused"),
         by_failure(ProbeFailure::MxNotAllowed, "mx_not_allowed"),
@@ -185,6 +205,12 @@ fn unknown() -> Vec<Row> {
         ),
         // A fault that costs only a flag changes nothing.
         (with(proven(), [fault(FaultCause::Panic, "typo.suggestion")]), ("deliverable", "", "", 0.98)),
+        (with(proven(), [fault(FaultCause::Error, "history")]), ("deliverable", "", "", 0.98)),
+        (vec![mx(), fault(FaultCause::Error, "history")], same("unknown", "no_smtp_check", 0.0)),
+        (
+            vec![fault(FaultCause::Deadline, "history"), mx(), reply(ReplyClass::NoSuchMailbox)],
+            same("undeliverable", "mailbox_not_found", 0.97),
+        ),
         (vec![fault(FaultCause::Panic, "typo.suggestion")], same("unknown", "no_smtp_check", 0.0)),
         // The target was accepted, but whether everybody would be is not known.
         (vec![mx(), accepted(), random_unanswered(Reason::Greylisted)], same("unknown", "greylisted", 0.0)),

@@ -10,6 +10,7 @@ pub mod domain_trust;
 #[cfg(test)]
 mod fake_dns;
 pub mod free_provider;
+pub mod history;
 pub mod lists;
 mod per_domain;
 pub mod random_pattern;

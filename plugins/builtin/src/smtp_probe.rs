@@ -21,6 +21,9 @@ use tokio::time::Instant;
 /// What the prober gets less than there is, so that its last answers are here before the slot's time is up.
 const ANSWER_MARGIN: Duration = Duration::from_millis(250);
 
+/// Wait after others came first: sessions and recipients a minute are free again within it.
+const TURN_WAIT: Duration = Duration::from_secs(10);
+
 /// The longest wait that a host can ask of us.
 const WAIT_MAX: Duration = Duration::from_hours(1);
 
@@ -125,9 +128,14 @@ impl SmtpProbe {
         let (reading, catch_all) = match answered.answer {
             Answer::Failed(failure) => {
                 let mut outcome = Outcome::of([Finding::ProbeFailed(failure)]);
-                if failure == ProbeFailure::EgressDown {
+                let wait = match failure {
                     // Perhaps another way out is open by then.
-                    outcome.defer(Deferral { wait: self.config.busy_wait, egress: answered.egress });
+                    ProbeFailure::EgressDown => Some(self.config.busy_wait),
+                    ProbeFailure::NotItsTurn => Some(TURN_WAIT),
+                    _ => None,
+                };
+                if let Some(wait) = wait {
+                    outcome.defer(Deferral { wait, egress: answered.egress });
                 }
                 return outcome;
             }
@@ -242,6 +250,10 @@ mod tests {
                         "slow" => {
                             tokio::time::sleep_until(ask.deadline).await;
                             Answer::Failed(ProbeFailure::Timeout)
+                        }
+                        "queued" => {
+                            tokio::time::sleep_until(ask.deadline).await;
+                            Answer::Failed(ProbeFailure::NotItsTurn)
                         }
                         "refused" => Answer::Failed(ProbeFailure::ConnectionRefused),
                         "grey" => replied(ReplyClass::Greylisted, "Greylisted for 90 seconds", None),
@@ -399,6 +411,14 @@ mod tests {
         assert_eq!(found(&subjects[0]), [&Finding::ProbeFailed(ProbeFailure::Timeout)]);
         assert_eq!(keys(&subjects[1]), ["smtp.reply", "smtp.catch_all"]);
         assert_eq!(asks.len(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_had_no_turn_is_no_fault_and_comes_back_as_before() {
+        let (subjects, _) = run(&["queued@one.test", "fine@one.test"]).await;
+        assert_eq!(found(&subjects[0]), [&Finding::ProbeFailed(ProbeFailure::NotItsTurn)]);
+        assert_eq!(subjects[0].deferral(), Some(Deferral { wait: TURN_WAIT, egress: EgressId(7) }));
+        assert_eq!(keys(&subjects[1]), ["smtp.reply", "smtp.catch_all"]);
     }
 
     #[tokio::test(start_paused = true)]

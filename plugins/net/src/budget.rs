@@ -1,51 +1,56 @@
 //! The budget: how many sessions may be open at once, and how many recipients asked about in a minute, towards one mail
 //! host or operator from one identity of ours. Limits are those of the configuration, or lower where a host has refused.
 //!
-//! Of this process alone: shares between processes will change where a [`Share`] comes from, not how it is used.
+//! Of this process alone, or of several that share a [`Ration`]:
+//!
+//! | | |
+//! |---|---|
+//! | `gate` | so many places, first come first served |
+//! | `quota` | how many places there are: configured, learned, leased |
+//! | `sessions` | leave for one session |
+//! | `ration` | what processes share, and how it is divided |
+//! | `holding` | what this process holds of it, and when to ask again |
+//! | `steward` | asks, renews, gives back |
+//! | `pace` | recipients a minute |
 
+mod gate;
+mod holding;
+mod key;
 mod pace;
+mod quota;
+mod ration;
 mod sessions;
+mod steward;
 
 use std::{
     collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
-use mailsonde_engine::{EgressId, MxSet, Operator};
+use mailsonde_engine::EgressId;
 use tokio::time::Instant;
 
 pub(crate) use self::sessions::Grant;
-use self::{
-    pace::Pace,
-    sessions::{Gate, Sessions},
+use self::{gate::Gate, pace::Pace, quota::Quota, sessions::Sessions, steward::Steward};
+pub use self::{
+    key::BudgetKey,
+    ration::{Claim, Leave, Portion, Ration, RationError, RationKey, Rival},
 };
+use crate::learned::{Fact, Outbox};
 
 /// Keys with a share of their own before idle ones are forgotten: more than ever are busy at once.
 const KEYS_MAX: usize = 20_000;
 
-/// Whose patience we use up.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum BudgetKey {
-    /// An operator, whose hosts know of each other.
-    Operator(&'static str),
-    /// The mail hosts of nobody known.
-    Hosts(MxSet),
-}
-
-impl BudgetKey {
-    /// The key for a set of mail hosts; the first one names the operator.
-    pub fn of(mx: &MxSet) -> Self {
-        let operator = mx.first().and_then(|host| Operator::of_host(&host.name));
-        operator.map_or_else(|| Self::Hosts(mx.clone()), |operator| Self::Operator(operator.id()))
-    }
-}
+/// How long others keep to a number of sessions, or to a pace, that one has learned. It grows with each of them meanwhile.
+const LIMIT_TTL: Duration = Duration::from_hours(1);
 
 /// What may be used up.
 #[derive(Debug, Clone, Default)]
 pub struct Limits {
     /// Sessions open at once, in the whole process.
     pub sessions: usize,
-    /// Sessions open at once towards the hosts of nobody known.
+    /// Sessions open at once towards the hosts of nobody known; of all processes that share a ration, as the next one.
     pub sessions_per_mx: usize,
     /// Sessions open at once towards an operator, which has many hosts.
     pub sessions_per_operator: usize,
@@ -65,24 +70,29 @@ pub struct OperatorLimits {
 }
 
 /// Hands out shares.
-#[derive(Debug)]
 pub struct Budget {
     process: Arc<Gate>,
     shares: Mutex<HashMap<(EgressId, BudgetKey), Arc<Share>>>,
     limits: Limits,
+    /// Where processes share.
+    steward: Option<Arc<Steward>>,
+    outbox: Arc<Outbox>,
 }
 
 /// What may be used up of one host or operator, from one identity of ours.
-#[derive(Debug)]
 pub struct Share {
+    egress: EgressId,
+    key: BudgetKey,
     sessions: Sessions,
     pace: Mutex<Pace>,
+    outbox: Arc<Outbox>,
 }
 
 impl Budget {
-    /// A budget within these limits.
-    pub fn new(limits: Limits) -> Self {
-        Self { process: Arc::new(Gate::new(limits.sessions)), shares: Mutex::default(), limits }
+    /// A budget within these limits, of this process alone or of all that share the ration. It tells there what it learns.
+    pub(crate) fn new(limits: Limits, ration: Option<Arc<dyn Ration>>, outbox: Arc<Outbox>) -> Self {
+        let process = Arc::new(Gate::new(limits.sessions));
+        Self { process, shares: Mutex::default(), limits, steward: ration.map(Steward::new), outbox }
     }
 
     /// The share that asks of this kind use up. Holding on to it keeps what it has learned.
@@ -90,23 +100,44 @@ impl Budget {
         let mut shares = self.shares.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (egress, key.clone());
         if shares.len() >= KEYS_MAX && !shares.contains_key(&key) {
-            // What only this table holds is idle.
-            shares.retain(|_, share| Arc::strong_count(share) > 1);
+            // What only this table holds is idle, unless something is leased for it.
+            shares.retain(|_, share| Arc::strong_count(share) > 1 || share.sessions.is_leased());
         }
-        let new = || Arc::new(self.new_share(&key.1));
+        let new = || Arc::new(self.new_share(egress, &key.1));
         shares.entry(key.clone()).or_insert_with(new).clone()
     }
 
-    fn new_share(&self, key: &BudgetKey) -> Share {
+    /// Takes in what another process has learned. What is not a budget's is left to others.
+    pub(crate) fn take_in(&self, fact: &Fact) {
+        match fact {
+            Fact::Sessions { egress, of, max } => self.share(*egress, of).sessions.take_in(*max),
+            Fact::Pace { egress, of, ceiling } => self.share(*egress, of).pace().take_in(*ceiling),
+            _ => {}
+        }
+    }
+
+    /// Gives back what is leased and not used.
+    pub(crate) async fn close(&self) {
+        if let Some(steward) = &self.steward {
+            steward.close().await;
+        }
+    }
+
+    fn new_share(&self, egress: EgressId, key: &BudgetKey) -> Share {
         let limits = &self.limits;
         let (own, sessions) = match key {
             BudgetKey::Operator(id) => (limits.operators.get(*id).copied(), limits.sessions_per_operator),
             BudgetKey::Hosts(_) => (None, limits.sessions_per_mx),
         };
         let own = own.unwrap_or_default();
+        let ration_key = RationKey { egress, key: key.text().into() };
+        let quota = Quota::new(ration_key, own.sessions.unwrap_or(sessions), self.steward.is_some());
         Share {
-            sessions: Sessions::new(own.sessions.unwrap_or(sessions), self.process.clone()),
+            egress,
+            key: key.clone(),
+            sessions: Sessions::new(self.process.clone(), quota, self.steward.clone()),
             pace: Mutex::new(Pace::new(own.recipients_per_minute.or(limits.recipients_per_minute))),
+            outbox: self.outbox.clone(),
         }
     }
 }
@@ -125,7 +156,23 @@ impl Share {
     /// The host refused a session since there are too many of them. `false` when it is the only one: then
     /// it is not their number.
     pub(crate) fn too_many_sessions(&self) -> bool {
-        self.sessions.cut()
+        let Some(max) = self.sessions.cut() else { return false };
+        let (egress, of) = (self.egress, self.key.clone());
+        self.outbox.tell(LIMIT_TTL, Fact::Sessions { egress, of, max });
+        true
+    }
+
+    /// Whether a session is there for work that is about to begin.
+    ///
+    /// # Errors
+    /// How long to put it off.
+    pub(crate) async fn may_begin(&self) -> Result<(), Duration> {
+        self.sessions.may_begin().await
+    }
+
+    /// Whether other processes have sessions with these very hosts. An operator has too many hosts to tell.
+    pub(crate) fn is_shared(&self) -> bool {
+        matches!(self.key, BudgetKey::Hosts(_)) && self.sessions.others() > 0
     }
 
     /// Leave to ask about up to `wanted` recipients now.
@@ -151,11 +198,17 @@ impl Share {
 
     /// Of those asked about together at `asked_at`, so many were answered, and so many refused for our pace.
     pub(crate) fn heard(&self, asked_at: Instant, answered: usize, refused: usize) {
-        self.pace().heard(asked_at, answered, refused);
+        let learned = self.pace().heard(asked_at, answered, refused);
+        if let Some(ceiling) = learned {
+            let (egress, of) = (self.egress, self.key.clone());
+            self.outbox.tell(LIMIT_TTL, Fact::Pace { egress, of, ceiling });
+        }
     }
 
     fn pace(&self) -> std::sync::MutexGuard<'_, Pace> {
-        self.pace.lock().unwrap_or_else(PoisonError::into_inner)
+        let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
+        pace.part = self.sessions.part();
+        pace
     }
 }
 
@@ -171,13 +224,14 @@ mod tests {
 
     fn budget(sessions: usize) -> Budget {
         let google = OperatorLimits { sessions: Some(2), recipients_per_minute: Some(5) };
-        Budget::new(Limits {
+        let limits = Limits {
             sessions,
             sessions_per_mx: 1,
             sessions_per_operator: 3,
             recipients_per_minute: None,
             operators: BTreeMap::from([("google".into(), google)]),
-        })
+        };
+        Budget::new(limits, None, Arc::default())
     }
 
     fn share(budget: &Budget, host: &str) -> Arc<Share> {
@@ -186,12 +240,6 @@ mod tests {
 
     fn now(share: &Share) -> Option<Grant> {
         share.session().now_or_never().flatten()
-    }
-
-    #[test]
-    fn operators_share_a_key_and_strangers_do_not() {
-        assert_eq!(key("a.mail.protection.outlook.com"), key("b.mail.protection.outlook.com"));
-        assert_ne!(key("mx.example.org"), key("mx.example.net"));
     }
 
     #[tokio::test]

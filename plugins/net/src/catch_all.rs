@@ -3,14 +3,15 @@
 //! A yes is remembered for a day, as domains rarely stop accepting everything. A no is remembered for six hours, as a
 //! wrong one would make every mailbox look proven. No answer is never remembered.
 
-use std::{
-    sync::{Mutex, PoisonError},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use mailsonde_engine::Address;
 
-use crate::{random::Random, recent::Recent};
+use crate::{
+    learned::{Fact, Outbox},
+    memory::Facts,
+    random::Random,
+};
 
 /// How long a domain is taken to accept every recipient.
 pub const YES_TTL: Duration = Duration::from_hours(24);
@@ -35,39 +36,57 @@ pub fn random_recipient(random: &Random, domain: &str) -> Address {
     Address::new(&local, domain)
 }
 
+/// The random recipient that another process has asked about, if this can be one.
+pub(crate) fn random_of(local: &str, domain: &str) -> Option<Address> {
+    let is_plain = |text: &str, more: &str| {
+        !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || more.contains(c))
+    };
+    (is_plain(local, "") && is_plain(domain, ".-_")).then(|| Address::new(local, domain))
+}
+
 /// A domain and a mail host. When the domain moves, nothing is known of it any more; and its backup host, which may
 /// accept everybody, is not judged by its first one.
 type Key = (Box<str>, Box<str>);
 
-/// The memory of the process: whether every recipient is accepted.
+/// What is remembered: whether every recipient is accepted.
 #[derive(Debug)]
-pub struct CatchAllFacts(Mutex<Recent<Key, bool>>);
+pub struct CatchAllFacts(Facts<Key, bool>);
 
 impl Default for CatchAllFacts {
     fn default() -> Self {
-        Self(Mutex::new(Recent::new(FACTS_MAX)))
+        Self::new(Arc::default())
     }
 }
 
 impl CatchAllFacts {
+    /// Facts of which others are told there.
+    pub(crate) fn new(outbox: Arc<Outbox>) -> Self {
+        let express = |(domain, host): &Key, accepts_all: Option<&bool>| {
+            let (domain, host) = (domain.clone(), host.clone());
+            Some(Fact::CatchAll { domain, host, accepts_all: accepts_all.copied() })
+        };
+        Self(Facts::new(FACTS_MAX, outbox, express))
+    }
+
     /// Whether the domain accepts every recipient, if that is known and still fresh.
     pub fn recall(&self, domain: &str, host: &str) -> Option<bool> {
-        let key = (domain.into(), host.into());
-        let facts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        facts.get(&key).copied()
+        self.0.get(&(domain.into(), host.into()))
     }
 
     /// Remembers how the domain answered.
     pub fn remember(&self, domain: &str, host: &str, accepts_all: bool) {
         let time = if accepts_all { YES_TTL } else { NO_TTL };
-        let mut facts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        facts.insert_for(time, (domain.into(), host.into()), accepts_all);
+        self.0.learn(time, (domain.into(), host.into()), |_| accepts_all);
     }
 
     /// Forgets the domain: its answers contradict what is remembered.
     pub fn forget(&self, domain: &str, host: &str) {
-        let mut facts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        facts.remove(&(domain.into(), host.into()));
+        self.0.forget(&(domain.into(), host.into()));
+    }
+
+    /// Takes in what another process has learned; `None` when it has forgotten the domain.
+    pub(crate) fn take_in(&self, life: Duration, domain: &str, host: &str, accepts_all: Option<bool>) {
+        self.0.take_in(life, (domain.into(), host.into()), accepts_all);
     }
 }
 

@@ -22,11 +22,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 use tokio::time::Instant;
 
 pub use self::outage::Outage;
-use self::{
-    health::Health,
-    outage::Way,
-    rendezvous::{score, stable_hash},
-};
+pub(crate) use self::rendezvous::stable_hash;
+use self::{health::Health, outage::Way, rendezvous::score};
 use crate::{
     budget::BudgetKey,
     dialer::{Dialer, EgressFault, Proxy, Socks5Dialer, TcpDialer},
@@ -149,18 +146,28 @@ impl EgressPool {
     /// One that is down is given out once a minute, to whoever is to try it. `None` while all of them are down.
     pub(crate) fn choose(&self, hosts: impl Hash, operator: Option<Operator>) -> Option<EgressId> {
         let hosts = stable_hash(hosts);
-        let names_it =
-            |egress: &Egress| operator.is_some_and(|operator| egress.operators.contains(&operator));
-        let is_named = self.egresses.iter().any(names_it);
-        let serves = |egress: &&Egress| if is_named { names_it(egress) } else { egress.operators.is_empty() };
         loop {
-            let open = self.egresses.iter().filter(serves).filter(|egress| egress.health().is_open());
+            let open = self.serving(operator).filter(|egress| egress.health().is_open());
             let first = open.max_by_key(|egress| (score(hosts, egress.hash), egress.id.0))?;
             // Somebody else may have taken the trial meanwhile: then the next one is first.
             if first.health().enter() {
                 return Some(first.id);
             }
         }
+    }
+
+    /// The identities under which an operator's hosts are asked.
+    pub(crate) fn of_operator(&self, operator: Operator) -> Vec<EgressId> {
+        self.serving(Some(operator)).map(|egress| egress.id).collect()
+    }
+
+    fn serving(&self, operator: Option<Operator>) -> impl Iterator<Item = &Egress> {
+        let names_it =
+            move |egress: &Egress| operator.is_some_and(|operator| egress.operators.contains(&operator));
+        let is_named = self.egresses.iter().any(names_it);
+        let serves =
+            move |egress: &&Egress| if is_named { names_it(egress) } else { egress.operators.is_empty() };
+        self.egresses.iter().filter(serves)
     }
 
     /// The identity of an earlier attempt, if it still exists and is not down.

@@ -11,6 +11,7 @@ pub mod destination;
 pub mod dialer;
 mod echo;
 pub mod egress;
+pub mod learned;
 mod memory;
 pub mod prober;
 mod random;
@@ -25,11 +26,13 @@ mod tls;
 
 pub use resolver::{Config as DnsConfig, HickoryResolver, ResolverError, ResolverStats};
 
+pub use budget::{Claim, Leave, Portion, Ration, RationError, RationKey, Rival};
 pub use classify::{Classified, Peer, classify};
 pub use destination::Destinations;
 pub use dialer::{Dialer, Socks5Dialer, TcpDialer};
 pub use egress::{EgressConfig, Outage};
-pub use prober::{Config as SmtpConfig, ConfigError as SmtpConfigError, SmtpProber};
+pub use learned::{Learned, Lesson, Lessons};
+pub use prober::{Commons, Config as SmtpConfig, ConfigError as SmtpConfigError, SmtpProber};
 pub use reply::Reply;
 pub use session::StartTls;
 pub use tls::Certificates;

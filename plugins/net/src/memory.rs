@@ -1,5 +1,8 @@
 //! What outlives a session: how hosts want to be asked, which of them rest because they would not speak with us, and at
-//! which address they answered. Of this process alone, and bounded.
+//! which address they answered. Bounded, and but for the addresses told to other processes, where somebody listens.
+
+mod facts;
+mod manners;
 
 use std::{
     net::IpAddr,
@@ -7,8 +10,16 @@ use std::{
     time::Duration,
 };
 
-use crate::{budget::BudgetKey, catch_all::CatchAllFacts, recent::Recent};
 use mailsonde_engine::{Address, EgressId, ProbeFailure, Reading};
+use serde::{Deserialize, Serialize};
+
+pub(crate) use self::{facts::Facts, manners::Manners};
+use crate::{
+    budget::BudgetKey,
+    catch_all::{CatchAllFacts, random_of},
+    learned::{Fact, Outbox},
+    recent::Recent,
+};
 
 /// Hosts and operators remembered: a few MB.
 const ENTRIES_MAX: usize = 20_000;
@@ -19,27 +30,9 @@ const MANNERS_TTL: Duration = Duration::from_hours(6);
 /// How long a random recipient is kept that was put off: those who greylist expect us back within a day.
 const RANDOM_TTL: Duration = Duration::from_hours(24);
 
-/// How hosts want to be asked, as they have shown.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Manners {
-    /// They refuse everything before TLS.
-    pub(crate) needs_tls: bool,
-    /// They offer PIPELINING and cannot do it.
-    pub(crate) lockstep: bool,
-    /// They take recipients of one domain alone in a transaction.
-    pub(crate) one_domain: bool,
-    /// Recipients that they take in a transaction.
-    pub(crate) recipients_per_transaction: Option<usize>,
-    /// Recipients that they answer in a session.
-    pub(crate) recipients_per_session: Option<usize>,
-    /// Refused recipients that they bear in a session.
-    pub(crate) rejects_per_session: Option<usize>,
-    /// They hung up once, after so many recipients. The next time it is taken for a limit.
-    pub(crate) dropped_after: Option<usize>,
-}
-
 /// Why a host rests.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Rest {
     /// It could not be asked.
     Failed(ProbeFailure),
@@ -60,40 +53,50 @@ type DomainAtHost = (Box<str>, Arc<str>);
 
 #[derive(Debug)]
 pub(crate) struct Memory {
-    manners: Mutex<Recent<BudgetKey, Manners>>,
-    rests: Mutex<Recent<RestKey, Rest>>,
+    manners: Facts<BudgetKey, Manners>,
+    rests: Facts<RestKey, Rest>,
     addresses: Mutex<Recent<Arc<str>, IpAddr>>,
     /// Recipients that do not exist, and that a domain's host has put off.
-    randoms: Mutex<Recent<DomainAtHost, Address>>,
+    randoms: Facts<DomainAtHost, Address>,
     /// Which domains accept everybody.
     pub(crate) catch_all: CatchAllFacts,
 }
 
-impl Default for Memory {
-    fn default() -> Self {
-        let (manners, rests) = (Recent::new(ENTRIES_MAX), Recent::new(ENTRIES_MAX));
-        let addresses = Recent::new(ENTRIES_MAX);
+impl Memory {
+    /// A memory that tells its news there.
+    pub(crate) fn new(outbox: &Arc<Outbox>) -> Self {
+        let manners = |of: &BudgetKey, manners: Option<&Manners>| {
+            Some(Fact::Manners { of: of.clone(), manners: *manners? })
+        };
+        let rest = |key: &RestKey, why: Option<&Rest>| {
+            let RestKey { egress, host, domain } = key.clone();
+            Some(Fact::Rest { egress, host, domain, why: why?.clone() })
+        };
+        let random = |(domain, host): &DomainAtHost, random: Option<&Address>| {
+            let local = random.map(|random| random.local().into());
+            Some(Fact::Random { domain: domain.clone(), host: host.clone(), local })
+        };
         Self {
-            manners: Mutex::new(manners),
-            rests: Mutex::new(rests),
-            addresses: Mutex::new(addresses),
-            randoms: Mutex::new(Recent::new(ENTRIES_MAX)),
-            catch_all: CatchAllFacts::default(),
+            manners: Facts::new(ENTRIES_MAX, outbox.clone(), manners),
+            rests: Facts::new(ENTRIES_MAX, outbox.clone(), rest),
+            addresses: Mutex::new(Recent::new(ENTRIES_MAX)),
+            randoms: Facts::new(ENTRIES_MAX, outbox.clone(), random),
+            catch_all: CatchAllFacts::new(outbox.clone()),
         }
     }
-}
 
-impl Memory {
     /// How hosts want to be asked.
     pub(crate) fn manners(&self, key: &BudgetKey) -> Manners {
-        lock(&self.manners).get(key).copied().unwrap_or_default()
+        self.manners.get(key).unwrap_or_default()
     }
 
     /// Learns how hosts want to be asked.
     pub(crate) fn learn(&self, key: &BudgetKey, change: impl FnOnce(&mut Manners)) {
-        let mut known = self.manners(key);
-        change(&mut known);
-        lock(&self.manners).insert_for(MANNERS_TTL, key.clone(), known);
+        self.manners.learn(MANNERS_TTL, key.clone(), |known| {
+            let mut known = known.unwrap_or_default();
+            change(&mut known);
+            known
+        });
     }
 
     /// Lets a host, or one domain at it, alone for a while.
@@ -106,31 +109,49 @@ impl Memory {
         why: Rest,
     ) {
         let key = RestKey { egress, host: host.clone(), domain: domain.map(Into::into) };
-        lock(&self.rests).insert_for(time, key, why);
+        self.rests.learn(time, key, |_| why);
     }
 
     /// Why a domain is not asked about at a host now, if so.
     pub(crate) fn resting(&self, egress: EgressId, host: &Arc<str>, domain: &str) -> Option<Rest> {
-        let rests = lock(&self.rests);
         let of = |domain: Option<&str>| {
-            let key = RestKey { egress, host: host.clone(), domain: domain.map(Into::into) };
-            rests.get(&key).cloned()
+            self.rests.get(&RestKey { egress, host: host.clone(), domain: domain.map(Into::into) })
         };
         of(None).or_else(|| of(Some(domain)))
     }
 
     /// The random recipient that the domain's host has put off, if it has.
     pub(crate) fn random(&self, domain: &str, host: &Arc<str>) -> Option<Address> {
-        lock(&self.randoms).get(&(domain.into(), host.clone())).cloned()
+        self.randoms.get(&(domain.into(), host.clone()))
     }
 
     /// Keeps the random recipient that was put off; `None` when it was not.
     pub(crate) fn keep_random(&self, domain: &str, host: &Arc<str>, random: Option<Address>) {
         let key = (domain.into(), host.clone());
-        let mut randoms = lock(&self.randoms);
         match random {
-            Some(random) => randoms.insert_for(RANDOM_TTL, key, random),
-            None => randoms.remove(&key),
+            Some(random) => self.randoms.learn(RANDOM_TTL, key, |_| random),
+            None => self.randoms.forget(&key),
+        }
+    }
+
+    /// Takes in what another process has learned. What is not a memory's is left to others.
+    pub(crate) fn take_in(&self, life: Duration, fact: Fact) {
+        match fact {
+            Fact::Manners { of, manners } => {
+                let joined = self.manners(&of).joined(manners);
+                self.manners.take_in(life, of, Some(joined));
+            }
+            Fact::Rest { egress, host, domain, why } => {
+                self.rests.take_in(life, RestKey { egress, host, domain }, Some(why));
+            }
+            Fact::CatchAll { domain, host, accepts_all } => {
+                self.catch_all.take_in(life, &domain, &host, accepts_all);
+            }
+            Fact::Random { domain, host, local } => {
+                let random = local.and_then(|local| random_of(&local, &domain));
+                self.randoms.take_in(life, (domain, host), random);
+            }
+            Fact::Sessions { .. } | Fact::Pace { .. } => {}
         }
     }
 
@@ -159,7 +180,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn manners_add_up_and_fade() {
-        let memory = Memory::default();
+        let memory = Memory::new(&Arc::default());
         memory.learn(&key(), |manners| manners.one_domain = true);
         memory.learn(&key(), |manners| manners.recipients_per_session = Some(3));
         let known = memory.manners(&key());
@@ -170,7 +191,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_host_rests_for_one_identity_and_for_a_while() {
-        let memory = Memory::default();
+        let memory = Memory::new(&Arc::default());
         let (host, here, there) = (Arc::from("mx"), EgressId(0), EgressId(1));
         let why = Rest::Failed(ProbeFailure::Timeout);
         memory.rest(here, &host, Some("a.test"), Duration::from_mins(1), why.clone());

@@ -22,6 +22,7 @@ mod visit;
 
 use std::{sync::Arc, time::Duration};
 
+use futures_util::future::select_ok;
 use mailsonde_engine::{Answer, Answered, Answers, Ask, EgressId, Operator, ProbeFailure, Prober, Resolver};
 use tokio::{
     sync::{mpsc, watch},
@@ -31,9 +32,10 @@ use tokio::{
 pub use self::config::{Config, ConfigError, OperatorConfig};
 use self::pool::{Enrolled, Pools};
 use crate::{
-    budget::Budget,
+    budget::{Budget, BudgetKey, Ration},
     dialer::Dialer,
     egress::{EgressConfig, EgressPool, Outage},
+    learned::{Learned, Lessons, Outbox},
     memory::Memory,
     random::Random,
     session::Identity,
@@ -47,6 +49,13 @@ const CLOSE_MAX: Duration = Duration::from_secs(1);
 #[derive(Clone)]
 pub struct SmtpProber(Arc<Shared>);
 
+/// What several processes share.
+#[derive(Clone, Default)]
+pub struct Commons {
+    /// Their sessions; none: each has all that the configuration allows.
+    pub ration: Option<Arc<dyn Ration>>,
+}
+
 struct Shared {
     config: Config,
     egress: EgressPool,
@@ -54,6 +63,8 @@ struct Shared {
     tls: Arc<Tls>,
     budget: Budget,
     memory: Arc<Memory>,
+    /// Where what was learned is told.
+    outbox: Arc<Outbox>,
     random: Random,
     pools: Pools,
     /// Sessions, from the wait for their place to their farewell.
@@ -68,7 +79,19 @@ impl SmtpProber {
     /// # Errors
     /// A setting that cannot be meant.
     pub fn new(config: Config, resolver: Arc<dyn Resolver>) -> Result<Self, ConfigError> {
-        Self::with_dialers(config, resolver, EgressConfig::dialer)
+        Self::sharing(config, resolver, Commons::default())
+    }
+
+    /// A prober that shares with those of other processes.
+    ///
+    /// # Errors
+    /// A setting that cannot be meant.
+    pub fn sharing(
+        config: Config,
+        resolver: Arc<dyn Resolver>,
+        commons: Commons,
+    ) -> Result<Self, ConfigError> {
+        Self::assemble(config, resolver, commons, EgressConfig::dialer)
     }
 
     /// A prober that reaches hosts by other means.
@@ -80,17 +103,28 @@ impl SmtpProber {
         resolver: Arc<dyn Resolver>,
         dialer: impl Fn(&EgressConfig) -> Arc<dyn Dialer>,
     ) -> Result<Self, ConfigError> {
+        Self::assemble(config, resolver, Commons::default(), dialer)
+    }
+
+    fn assemble(
+        config: Config,
+        resolver: Arc<dyn Resolver>,
+        commons: Commons,
+        dialer: impl Fn(&EgressConfig) -> Arc<dyn Dialer>,
+    ) -> Result<Self, ConfigError> {
         config.check()?;
         let hello =
             if config.hello_name.is_empty() { config::host_name() } else { config.hello_name.clone() };
         let general = Identity { hello: hello.into(), sender: config.mail_from.as_str().into() };
         let egress = EgressPool::new(general, &config.egress, config.port, dialer)?;
+        let outbox = Arc::<Outbox>::default();
         Ok(Self(Arc::new(Shared {
             egress,
             resolver,
             tls: Arc::new(Tls::new(config.certificates)),
-            budget: Budget::new(config.limits()),
-            memory: Arc::default(),
+            budget: Budget::new(config.limits(), commons.ration, outbox.clone()),
+            memory: Arc::new(Memory::new(&outbox)),
+            outbox,
             random: Random::default(),
             pools: Pools::default(),
             sessions: watch::Sender::default(),
@@ -104,6 +138,34 @@ impl SmtpProber {
         self.0.egress.outage()
     }
 
+    /// Whether there is a session for work at an operator's hosts, under any identity that serves it: then one is there,
+    /// or comes at once. Always so where nothing is shared, and for an operator that nobody knows.
+    ///
+    /// # Errors
+    /// How long to put the work off. Meanwhile a session is asked for.
+    pub async fn may_begin(&self, operator: &str) -> Result<(), Duration> {
+        let Some(operator) = Operator::by_id(operator) else { return Ok(()) };
+        let key = BudgetKey::Operator(operator.id());
+        let shares: Vec<_> =
+            self.0.egress.of_operator(operator).iter().map(|id| self.0.budget.share(*id, &key)).collect();
+        let asked = shares.iter().map(|share| Box::pin(share.may_begin()));
+        match select_ok(asked).await {
+            Ok(_) => Ok(()),
+            Err(wait) => Err(wait),
+        }
+    }
+
+    /// What is learned from now on.
+    pub fn learned(&self) -> Lessons {
+        self.0.outbox.listen()
+    }
+
+    /// Takes in what another process has learned, which holds for `life` from now. It is not told on.
+    pub fn teach(&self, learned: Learned, life: Duration) {
+        self.0.budget.take_in(&learned.0);
+        self.0.memory.take_in(life, learned.0);
+    }
+
     /// Sessions that are open, about to be opened, or about to end.
     pub fn sessions(&self) -> usize {
         *self.0.sessions.borrow()
@@ -114,6 +176,7 @@ impl SmtpProber {
         self.0.closing.send_replace(true);
         // A host that does not even take a farewell gets none.
         let _ = timeout(CLOSE_MAX, self.0.sessions.subscribe().wait_for(|open| *open == 0)).await;
+        let _ = timeout(CLOSE_MAX, self.0.budget.close()).await;
     }
 }
 
@@ -138,7 +201,7 @@ impl Prober for SmtpProber {
             if shared.config.is_never(address.domain()) {
                 failed(index, ProbeFailure::NotProbed, egress);
             } else if Instant::now() >= ask.deadline {
-                failed(index, ProbeFailure::Timeout, egress);
+                failed(index, ProbeFailure::NotItsTurn, egress);
             } else {
                 recipients.push((index, address));
             }

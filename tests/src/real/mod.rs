@@ -1,5 +1,5 @@
-//! Real servers on loopback: NSD for DNS, and for mail Postfix, Exim and OpenSMTPD, each with a configuration of its
-//! own in a temporary folder. The installed ones, should they run, are neither used nor disturbed.
+//! Real servers on loopback: NSD for DNS, for mail Postfix, Exim and OpenSMTPD, and Postgres, each with a configuration
+//! of its own in a temporary folder. The installed ones, should they run, are neither used nor disturbed.
 
 pub mod daemon;
 pub mod dns;
@@ -11,6 +11,7 @@ pub mod namespace;
 pub mod opensmtpd;
 pub mod places;
 pub mod postfix;
+pub mod postgres;
 pub mod postgrey;
 pub mod sessions;
 pub mod tls;

@@ -160,7 +160,8 @@ impl Postfix {
     }
 }
 
-fn is_root() -> bool {
+/// Whether we are root.
+pub(super) fn is_root() -> bool {
     fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0)
 }
 

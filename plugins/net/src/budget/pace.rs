@@ -29,8 +29,33 @@ const HOLD: Duration = Duration::from_mins(10);
 /// The longest pause after refusals with nothing borne in between.
 const PAUSE_MAX: Duration = Duration::from_mins(15);
 
+/// Which part of what all processes may do is one's own: its sessions among those of all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Part {
+    pub(super) held: usize,
+    /// At least `held`, which is at least 1.
+    pub(super) of: usize,
+}
+
+impl Part {
+    /// Of a process that shares nothing.
+    pub(super) const WHOLE: Self = Self { held: 1, of: 1 };
+
+    /// This part of a number, at least 1.
+    fn of(self, whole: usize) -> usize {
+        (whole / self.of * self.held + whole % self.of * self.held / self.of).max(1)
+    }
+
+    /// The number of which this is the part.
+    fn whole(self, part: usize) -> usize {
+        part.saturating_mul(self.of) / self.held
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Pace {
+    /// The part of both limits that is ours.
+    pub(super) part: Part,
     /// By configuration.
     max: Option<usize>,
     /// Learned.
@@ -53,7 +78,7 @@ pub(super) struct Pace {
 #[derive(Debug, Default)]
 struct LastMinute(VecDeque<(Instant, usize)>);
 
-/// Recipients a minute.
+/// Recipients a minute, of all processes together.
 #[derive(Debug)]
 struct Ceiling {
     height: usize,
@@ -65,6 +90,7 @@ struct Ceiling {
 impl Pace {
     pub(super) fn new(recipients_per_minute: Option<usize>) -> Self {
         Self {
+            part: Part::WHOLE,
             max: recipients_per_minute,
             ceiling: None,
             asked: LastMinute::default(),
@@ -102,7 +128,7 @@ impl Pace {
         }
         let height = self.ceiling.as_mut().map(|ceiling| ceiling.at(now));
         let limit = [self.max, height].into_iter().flatten().min();
-        let left = limit.map_or(usize::MAX, |limit| limit.saturating_sub(self.asked.sum()));
+        let left = limit.map_or(usize::MAX, |limit| self.part.of(limit).saturating_sub(self.asked.sum()));
         match self.asked.first() {
             Some(first) if left == 0 => Err(first + MINUTE),
             _ => Ok(left.max(1)),
@@ -115,34 +141,44 @@ impl Pace {
         self.asked.remove(taken.saturating_sub(asked));
     }
 
-    /// Of those asked about together at `asked_at`, so many were answered, and so many refused for our pace.
-    pub(super) fn heard(&mut self, asked_at: Instant, answered: usize, refused: usize) {
+    /// Of those asked about together at `asked_at`, so many were answered, and so many refused for our pace. Returns the
+    /// ceiling that this teaches, of all processes together.
+    pub(super) fn heard(&mut self, asked_at: Instant, answered: usize, refused: usize) -> Option<usize> {
         self.answered.add(answered);
         let is_news = self.cut_at.is_none_or(|cut_at| asked_at >= cut_at);
         if !is_news {
             // They were under way when others told.
-            return;
+            return None;
         }
         if answered > 0 {
             (self.has_borne, self.refusals) = (true, 0);
         }
-        if refused > 0 {
-            let is_pace = std::mem::take(&mut self.has_borne);
-            self.cut(is_pace);
+        if refused == 0 {
+            return None;
         }
+        let is_pace = std::mem::take(&mut self.has_borne);
+        self.cut(is_pace)
     }
 
-    fn cut(&mut self, is_pace: bool) {
+    /// Another process has learned this ceiling.
+    pub(super) fn take_in(&mut self, height: usize) {
+        let height = height.max(CEILING_MIN);
+        self.ceiling = Some(Ceiling { height, grows_at: Instant::now() + HOLD, growth: GROWTH });
+    }
+
+    fn cut(&mut self, is_pace: bool) -> Option<usize> {
         let now = Instant::now();
         self.cut_at = Some(now);
         if is_pace || self.ceiling.is_none() {
-            let height = (self.answered.sum() * CUT / 100).max(CEILING_MIN);
+            let height = self.part.whole(self.answered.sum() * CUT / 100).max(CEILING_MIN);
             self.ceiling = Some(Ceiling { height, grows_at: now + HOLD, growth: GROWTH });
+            Some(height)
         } else {
             // Nothing was borne since the last time: it is not the pace alone.
             let pause = MINUTE * 2_u32.saturating_pow(self.refusals);
             self.refusals += 1;
             self.paused_until = Some(now + pause.min(PAUSE_MAX));
+            None
         }
     }
 }
@@ -210,6 +246,18 @@ mod tests {
         assert_eq!(pace.take(1), Err(Instant::now() + Duration::from_secs(30)));
         advance(Duration::from_secs(30)).await;
         assert_eq!(granted(&mut pace, 20), 6);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn of_what_all_may_do_each_does_its_part() {
+        let mut pace = Pace::new(Some(100));
+        pace.part = Part { held: 1, of: 4 };
+        assert_eq!(granted(&mut pace, 200), 25);
+        assert_eq!(pace.heard(Instant::now(), 20, 5), Some(76), "four times what one has borne");
+        advance(MINUTE).await;
+        assert_eq!(granted(&mut pace, 200), 19);
+        assert_eq!(Part { held: 1, of: 9 }.of(5), 1);
+        assert_eq!(Part { held: 2, of: 3 }.of(usize::MAX), usize::MAX / 3 * 2);
     }
 
     #[tokio::test(start_paused = true)]

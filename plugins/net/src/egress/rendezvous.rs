@@ -25,7 +25,7 @@ impl Hasher for Fnv {
 }
 
 /// A number for a value, the same tomorrow.
-pub(super) fn stable_hash(value: impl Hash) -> u64 {
+pub(crate) fn stable_hash(value: impl Hash) -> u64 {
     let mut hasher = Fnv(FNV_OFFSET);
     value.hash(&mut hasher);
     mix(hasher.finish())

@@ -58,9 +58,12 @@ pub(super) async fn connect(presence: &Presence) -> Option<Session> {
     None
 }
 
-/// No session came about. Where others are at work with the host, it was one too many, and they go on.
+/// No session came about. Where others are at work with the host, it was one too many, and they go on. Those of other
+/// processes are not seen at work; only what the host itself says is put down to them.
 fn give_up(presence: &Presence, why: &Rest) {
-    if !(presence.has_company() && presence.share().too_many_sessions()) {
+    let is_refused = matches!(why, Rest::Refused(_));
+    let has_company = presence.has_company() || (is_refused && presence.share().is_shared());
+    if !(has_company && presence.share().too_many_sessions()) {
         presence.give_up_host(why);
     }
 }

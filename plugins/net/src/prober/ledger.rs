@@ -121,6 +121,8 @@ struct Visitor {
     /// Answers since it came.
     heard: usize,
     arrived: Instant,
+    /// It has its place, and tries to reach the host.
+    is_dialling: bool,
     /// It has taken somebody along: the host has greeted.
     is_open: bool,
     wake: Arc<Notify>,
@@ -318,6 +320,7 @@ impl Ledger {
             postponed: Vec::new(),
             heard: 0,
             arrived: Instant::now(),
+            is_dialling: false,
             is_open: false,
             wake: wake.clone(),
         };
@@ -325,10 +328,17 @@ impl Ledger {
         (id, wake)
     }
 
+    /// The session has its place and tries to reach its host.
+    pub(super) fn dials(&mut self, session: SessionId) {
+        if let Some(visitor) = self.sessions.get_mut(&session) {
+            visitor.is_dialling = true;
+        }
+    }
+
     /// A session is over, in whatever way; who was not answered waits again.
     pub(super) fn leave(&mut self, session: SessionId) {
         self.end_window(session);
-        self.unwritten(session, usize::MAX);
+        self.abandon(session, usize::MAX);
         self.sessions.remove(&session);
     }
 

@@ -171,6 +171,7 @@ async fn serve(presence: Presence) {
         // Others have used up what the host bears for now; the pool's task knows when to come again.
         return;
     }
+    presence.dials();
     let session = tokio::select! {
         biased;
         // Others may have served everybody meanwhile.

@@ -65,6 +65,11 @@ impl Presence {
         self.pool.ledger().take(self.id, room, &self.pool.shared.random)
     }
 
+    /// The session has its place, and tries to reach the host.
+    pub(super) fn dials(&self) {
+        self.pool.ledger().dials(self.id);
+    }
+
     /// The last `count` of those taken were not written.
     pub(super) fn unwritten(&self, count: usize) {
         if count > 0 {

@@ -3,9 +3,13 @@
 mod catch_all;
 mod hosts;
 mod laws;
+mod learning;
 mod pooling;
 mod sessions;
 mod setbacks;
+mod shared;
+mod store;
+mod turns;
 
 use std::{sync::Arc, time::Duration};
 
@@ -18,6 +22,7 @@ use tokio::time::Instant;
 use super::*;
 use crate::{
     destination::Destinations,
+    learned::Fact,
     script::{Host, Net, Say},
 };
 

@@ -92,10 +92,23 @@ impl Ledger {
         }
     }
 
+    /// Whether nobody has been asked about the recipient, and that is not for a host that does not answer.
+    fn is_out_of_turn(&self, target: &Target) -> bool {
+        let next = (0..self.hosts.len()).find(|host| !target.has_tried(*host));
+        let mut sessions = self.sessions.values().filter(|visitor| Some(visitor.host) == next);
+        let is_silent =
+            sessions.clone().any(|visitor| visitor.is_dialling) && !sessions.any(|visitor| visitor.is_open);
+        target.asked == 0 && target.failure.is_none() && !is_silent
+    }
+
     /// The best of what was heard of a recipient.
     fn best_of(&self, target: &Target, late: bool) -> Answer {
         let hosts = self.hosts.len();
-        let failure = if late { None } else { target.failure }.unwrap_or(ProbeFailure::Timeout);
+        let failure = match target.failure {
+            None if late && self.is_out_of_turn(target) => ProbeFailure::NotItsTurn,
+            Some(failure) if !late => failure,
+            _ => ProbeFailure::Timeout,
+        };
         let replied =
             |reading: &Reading| Answer::Replied { reading: reading.clone().into(), catch_all: None };
         match &target.state {

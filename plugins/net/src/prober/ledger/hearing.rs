@@ -122,6 +122,19 @@ impl Ledger {
 
     /// The last `count` of those in flight were not written after all.
     pub(in crate::prober) fn unwritten(&mut self, session: SessionId, count: usize) {
+        let Some(visitor) = self.sessions.get(&session) else { return };
+        for item in visitor.in_flight.iter().rev().take(count) {
+            if let Item::Target(id) = item
+                && let Some(target) = self.targets.get_mut(id)
+            {
+                target.asked -= 1;
+            }
+        }
+        self.abandon(session, count);
+    }
+
+    /// The last `count` of those in flight will not be answered.
+    pub(super) fn abandon(&mut self, session: SessionId, count: usize) {
         let Some(visitor) = self.sessions.get_mut(&session) else { return };
         let host = visitor.host;
         let left = visitor.in_flight.len().saturating_sub(count);

@@ -280,7 +280,10 @@ impl Ledger {
         let mut flying = Vec::with_capacity(items.len());
         for item in items {
             let address = match &item {
-                Item::Target(id) => self.targets.get(id).map(|target| target.address.clone()),
+                Item::Target(id) => self.targets.get_mut(id).map(|target| {
+                    target.asked += 1;
+                    target.address.clone()
+                }),
                 Item::Random(domain) => Some(self.random_at(host, domain, random)),
             };
             taken.extras += usize::from(!matches!(item, Item::Target(_)));

@@ -19,6 +19,8 @@ pub(super) struct Target {
     pub(super) denials: usize,
     /// Sessions with the present host that broke at this recipient, or refused it for our pace.
     pub(super) setbacks: usize,
+    /// Commands about it that were written.
+    pub(super) asked: usize,
     /// The most telling reason why a host could not be asked.
     pub(super) failure: Option<ProbeFailure>,
     /// The host that refused it has been asked once more, or is about to be.
@@ -45,6 +47,7 @@ impl Target {
             tried: 0,
             denials: 0,
             setbacks: 0,
+            asked: 0,
             failure: None,
             second_look: false,
         }
@@ -99,7 +102,7 @@ pub(super) fn is_denial(reading: &Reading) -> bool {
 /// How much a failure tells about the hosts. One host without an address must not hide another that did not answer.
 fn telling(failure: ProbeFailure) -> u8 {
     match failure {
-        ProbeFailure::NotProbed => 0,
+        ProbeFailure::NotProbed | ProbeFailure::NotItsTurn => 0,
         ProbeFailure::MxWithoutAddress => 1,
         ProbeFailure::MxNotAllowed => 2,
         ProbeFailure::DnsFailure => 3,

@@ -164,7 +164,7 @@ async fn every_ask_ends_at_its_deadline() {
 async fn a_deadline_that_has_passed_means_no_connection() {
     let host = Host::default();
     let late = Ask { deadline: Instant::now(), ..ask(mx(&["mx"]), &["jane@example.org"]) };
-    assert_eq!(answers(&one(&host), late).await, [Answer::Failed(ProbeFailure::Timeout)]);
+    assert_eq!(answers(&one(&host), late).await, [Answer::Failed(ProbeFailure::NotItsTurn)]);
     assert_eq!(host.connections(), 0);
 }
 

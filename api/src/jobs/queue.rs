@@ -1,0 +1,155 @@
+//! The queue: what `apalis` workers take their tasks from. Ours, on the store's table of tasks: leases with fences,
+//! extended apart from the handlers; earliest deadline first; a failure counts whether it is told or only noticed.
+//! docs/jobs.md has the states of a task.
+//!
+//! | | |
+//! |---|---|
+//! | `backend` | hands claimed tasks to an apalis worker, and ends with it |
+//! | `settle` | what becomes of a task when its handler is done |
+//! | `keeper` | extends leases, takes back those that ran out |
+//! | `bell` | hears of new tasks and of jobs that end |
+
+mod backend;
+mod bell;
+mod keeper;
+mod settle;
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use tokio::sync::{Notify, watch};
+use uuid::Uuid;
+
+pub(crate) use self::{
+    backend::TaskQueue,
+    bell::listen,
+    keeper::keep,
+    settle::{Done, TaskError},
+};
+use crate::store::{
+    Shared, StoreError,
+    tasks::{self, Claimed, Lease},
+};
+
+/// How the queue is worked at.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Terms {
+    /// A worker that is not heard of for this long has lost its tasks.
+    pub(crate) lease: Duration,
+    /// Failures after which a task is dead.
+    pub(crate) attempts_max: i16,
+    /// How often to look for tasks, besides when somebody tells.
+    pub(crate) poll: Duration,
+    /// Tasks at work at the same time in this process.
+    pub(crate) at_once: usize,
+}
+
+/// This process's end of the queue.
+pub(crate) struct Queue {
+    pub(crate) store: Shared,
+    pub(crate) worker: Uuid,
+    pub(crate) terms: Terms,
+    held: Mutex<HashMap<Lease, watch::Sender<Word>>>,
+    at_work: AtomicUsize,
+    /// A task may be there, or a place has become free.
+    wake: Notify,
+    /// A job has ended or was paused.
+    look: Notify,
+    /// No task is to be taken any more.
+    draining: watch::Sender<bool>,
+    /// How many times nothing was found to do.
+    idle: watch::Sender<u64>,
+}
+
+/// What a handler is told while it works.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Word {
+    /// Nothing.
+    GoOn,
+    /// The lease is somebody else's, or the job has ended: nothing that is done now counts.
+    Lost,
+    /// Stop here, keep what there is, and give the task back: its job was paused, or the process ends.
+    Stop,
+}
+
+/// A task that is ours, until it is dropped.
+pub(crate) struct Leased {
+    pub(crate) task: Claimed,
+    pub(crate) word: watch::Receiver<Word>,
+    queue: Arc<Queue>,
+}
+
+impl Queue {
+    /// `worker`: a name of this process that no other has.
+    pub(crate) fn new(store: Shared, worker: Uuid, terms: Terms) -> Arc<Self> {
+        Arc::new(Self {
+            store,
+            worker,
+            terms,
+            held: Mutex::default(),
+            at_work: AtomicUsize::new(0),
+            wake: Notify::new(),
+            look: Notify::new(),
+            draining: watch::Sender::default(),
+            idle: watch::Sender::default(),
+        })
+    }
+
+    /// Takes no more tasks. Those at work are finished.
+    pub(crate) fn drain(&self) {
+        self.draining.send_replace(true);
+    }
+
+    /// Tells those at work to stop.
+    pub(crate) fn stop(&self) {
+        for word in self.held().values() {
+            word.send_replace(Word::Stop);
+        }
+    }
+
+    /// Ends when there was nothing to do, twice in a row and with nothing at work between.
+    pub(crate) async fn is_idle(&self) {
+        let mut idle = self.idle.subscribe();
+        while idle.changed().await.is_ok() {
+            if self.at_work.load(Relaxed) == 0 {
+                return;
+            }
+        }
+    }
+
+    /// Claims tasks for the free places of this process.
+    async fn claim(self: &Arc<Self>) -> Result<Vec<Leased>, StoreError> {
+        let places = self.terms.at_once.saturating_sub(self.at_work.load(Relaxed));
+        if places == 0 {
+            return Ok(Vec::new());
+        }
+        let mut client = self.store.worker().await?;
+        let claimed = tasks::claim(&mut client, self.worker, self.terms.lease, places).await?;
+        Ok(claimed.into_iter().map(|task| self.hold(task)).collect())
+    }
+
+    fn hold(self: &Arc<Self>, task: Claimed) -> Leased {
+        let (sender, word) = watch::channel(Word::GoOn);
+        self.held().insert(task.lease, sender);
+        self.at_work.fetch_add(1, Relaxed);
+        Leased { task, word, queue: self.clone() }
+    }
+
+    fn held(&self) -> MutexGuard<'_, HashMap<Lease, watch::Sender<Word>>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Leased {
+    fn drop(&mut self) {
+        self.queue.held().remove(&self.task.lease);
+        self.queue.at_work.fetch_sub(1, Relaxed);
+        self.queue.wake.notify_one();
+    }
+}

@@ -1,0 +1,156 @@
+//! What becomes of a task when its handler is done, fails or panics. The one place where tasks leave their leases.
+
+use std::{
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use apalis_core::{error::BoxDynError, task::Task};
+use futures_util::FutureExt as _;
+use mailsonde_engine::BoxFuture;
+use tower::{Layer, Service};
+
+use super::{Leased, Queue};
+use crate::store::{
+    StoreError,
+    tasks::{self, Lease},
+};
+
+/// The pause before the second attempt; each later one waits twice as long.
+const PAUSE_MIN: Duration = Duration::from_secs(1);
+
+/// The longest pause before another attempt.
+const PAUSE_MAX: Duration = Duration::from_mins(1);
+
+/// What a handler says of its task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Done {
+    /// Finished, and removed from the queue together with what it has written.
+    Settled,
+    /// Finished, or nobody's business any more.
+    Finished,
+    /// To be tried again after this time; nothing has failed.
+    Snooze(Duration),
+    /// For somebody else, or for later; nothing has failed.
+    HandBack,
+}
+
+/// Why a handler failed. Never holds an address.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub(crate) enum TaskError {
+    /// The store could not be read or written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// It took too long.
+    #[error("it was not done within {}", humantime::format_duration(*.0))]
+    TimedOut(Duration),
+    /// A fault of ours.
+    #[error("{0}")]
+    Fault(Box<str>),
+}
+
+/// Wraps the handlers of a worker.
+#[derive(Clone)]
+pub(crate) struct SettleLayer(Arc<Queue>);
+
+impl SettleLayer {
+    pub(super) fn new(queue: Arc<Queue>) -> Self {
+        Self(queue)
+    }
+}
+
+impl<S> Layer<S> for SettleLayer {
+    type Service = Settle<S>;
+
+    fn layer(&self, handlers: S) -> Settle<S> {
+        Settle { queue: self.0.clone(), handlers }
+    }
+}
+
+/// See the module.
+pub(crate) struct Settle<S> {
+    queue: Arc<Queue>,
+    handlers: S,
+}
+
+impl<S> Service<Task<Leased>> for Settle<S>
+where
+    S: Service<Task<Leased>, Response = Done>,
+    S::Error: Into<BoxDynError>,
+    S::Future: Send + 'static,
+{
+    type Response = ();
+    type Error = BoxDynError;
+    type Future = BoxFuture<'static, Result<(), BoxDynError>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxDynError>> {
+        self.handlers.poll_ready(cx).map_err(Into::into)
+    }
+
+    fn call(&mut self, task: Task<Leased>) -> Self::Future {
+        let (queue, claimed) = (self.queue.clone(), &task.args.task);
+        let (lease, attempt, kind) = (claimed.lease, claimed.attempt, claimed.kind);
+        let work = self.handlers.call(task);
+        async move {
+            let done = work.await.map_err(Into::into);
+            if let Err(error) = settle(&queue, lease, attempt, done).await
+                && !matches!(error, StoreError::Fenced)
+            {
+                // It is taken back when its lease runs out.
+                tracing::warn!("a task of kind {} was not settled: {error}", kind.word());
+            }
+            Ok(())
+        }
+        .boxed()
+    }
+}
+
+async fn settle(
+    queue: &Queue,
+    lease: Lease,
+    attempt: i16,
+    done: Result<Done, BoxDynError>,
+) -> Result<(), StoreError> {
+    if matches!(done, Ok(Done::Settled)) {
+        return Ok(());
+    }
+    let client = queue.store.worker().await?;
+    match done {
+        Ok(Done::Settled) => Ok(()),
+        Ok(Done::Finished) => tasks::remove(&client, lease).await,
+        Ok(Done::Snooze(wait)) => tasks::snooze(&client, lease, wait).await,
+        Ok(Done::HandBack) => tasks::hand_back(&client, lease).await,
+        Err(error) => {
+            let error = error.downcast::<TaskError>().map_or_else(
+                // The text of a panic may hold anything.
+                |_| "the handler panicked".to_owned(),
+                |error| error.to_string(),
+            );
+            let wait = pause_after(attempt);
+            let failed = tasks::fail(&client, lease, queue.terms.attempts_max, wait, &error).await?;
+            let outcome = if failed.is_dead { "it is given up" } else { "it is tried again" };
+            tracing::warn!("a task failed, and {outcome}: {error}");
+            queue.look.notify_one();
+            Ok(())
+        }
+    }
+}
+
+/// How long to wait before a task that failed so many times before is tried again.
+fn pause_after(attempt: i16) -> Duration {
+    let doublings = u32::try_from(attempt).unwrap_or_default().min(16);
+    (PAUSE_MIN * 2u32.pow(doublings)).min(PAUSE_MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_double_up_to_a_minute() {
+        let pauses: Vec<u64> = [0, 1, 2, 6, i16::MAX].map(|attempt| pause_after(attempt).as_secs()).into();
+        assert_eq!(pauses, [1, 2, 4, 60, 60]);
+    }
+}

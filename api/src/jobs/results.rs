@@ -1,0 +1,75 @@
+//! What there is to read of a job: a verdict for each of its rows, whether it was asked about or not.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+use mailsonde_engine::{Fault, FaultCause, Finding, Policy, Subject, Verdict};
+use uuid::Uuid;
+
+use super::rows::{
+    RowsError, items,
+    verdicts::{self, Judged},
+};
+use crate::store::{
+    StoreError,
+    jobs::{Contents, End, KeptChunk},
+    keys::{Keyring, Row},
+};
+
+/// Who finds what a job itself says of an item.
+const SOURCE: &str = "job";
+
+/// The verdicts of a job, by row. `ended`: those who have none get that word; before, they are left out. Who was put off
+/// and never heard again keeps the verdict from before.
+pub(crate) fn open(
+    keys: &Keyring,
+    job: Uuid,
+    contents: &Contents,
+    ended: Option<End>,
+) -> Result<Vec<Judged>, StoreError> {
+    let mut known = BTreeMap::new();
+    for chunk in &contents.chunks {
+        let inputs = inputs(keys, job, chunk)?;
+        for (no, sealed) in &chunk.parts {
+            let plain = keys.open(Row::Part { job, chunk: chunk.no, no: *no }, sealed)?;
+            let verdicts = verdicts::read(&plain, |row| inputs.get(&row).cloned()).map_err(unreadable)?;
+            known.extend(verdicts.into_iter().map(|judged| (judged.row, judged)));
+        }
+        let cause = match (chunk.is_dead, ended) {
+            (true, _) => Some(FaultCause::Error),
+            (false, Some(End::DeadlinePassed)) => Some(FaultCause::RequestDeadline),
+            (false, Some(End::Canceled)) => Some(FaultCause::Canceled),
+            (false, _) => None,
+        };
+        let Some(cause) = cause else { continue };
+        for (row, input) in inputs {
+            known.entry(row).or_insert_with(|| without_answer(row, input, cause));
+        }
+    }
+    let is_told = |judged: &Judged| judged.is_final || ended.is_some();
+    Ok(known.into_values().filter(is_told).collect())
+}
+
+fn inputs(keys: &Keyring, job: Uuid, chunk: &KeptChunk) -> Result<BTreeMap<u32, Box<str>>, StoreError> {
+    let plain = keys.open(Row::Chunk { job, no: chunk.no }, &chunk.sealed)?;
+    let waiting = items::read(&plain).map_err(unreadable)?;
+    Ok(waiting.into_iter().map(|item| (item.row, item.input)).collect())
+}
+
+fn unreadable(error: RowsError) -> StoreError {
+    StoreError::Refused(error.to_string().into())
+}
+
+/// The verdict of an item that nobody got to.
+fn without_answer(row: u32, input: Box<str>, cause: FaultCause) -> Judged {
+    let mut subject = Subject::new(input);
+    let message = match cause {
+        FaultCause::RequestDeadline => "the deadline passed first",
+        FaultCause::Canceled => "the job was canceled",
+        _ => "its chunk failed too often",
+    };
+    let lost = Arc::from([Box::from("smtp.reply")]);
+    subject.note(&Arc::from(SOURCE), Finding::Fault(Fault { cause, message: message.into(), lost }));
+    let verdict = Verdict::of(subject, Policy::default());
+    Judged { row, verdict, verified_at: Timestamp::now(), took: Duration::ZERO, is_final: true }
+}

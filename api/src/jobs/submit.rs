@@ -1,0 +1,212 @@
+//! Submission: inputs become a job, if it can be done in time without another one being late for it.
+
+use std::{collections::HashMap, time::Duration};
+
+use jiff::{SignedDuration, Timestamp};
+use mailsonde_engine::Operator;
+use uuid::Uuid;
+
+use super::{
+    capacity::Site,
+    config::JobsConfig,
+    person::tokens,
+    plan::{
+        admission::{Admission, Demand, Load, Waiting, admit},
+        cut::{Chunk, Keys, cut, cut_offline},
+        schedule::{Window, share},
+    },
+    rows::items::{self, Item},
+};
+use crate::store::{
+    Store, StoreError,
+    keys::{Keyring, Row},
+    submission::{Backlog, NewChunk, NewJob, Submission},
+};
+
+/// The shortest time that a job may have: less is over before a worker has seen it.
+const WINDOW_MIN: Duration = Duration::from_secs(10);
+
+/// The longest one. Nobody can say what mail servers bear then.
+const WINDOW_MAX: Duration = Duration::from_hours(24 * 30);
+
+/// Workers that were heard of within this many leases are there.
+const LEASES_UNTIL_GONE: u32 = 2;
+
+/// What is submitted.
+pub(crate) struct Request {
+    pub(crate) client: Uuid,
+    pub(crate) pipeline: String,
+    /// Stages that are left out.
+    pub(crate) skips: Vec<String>,
+    /// Mail servers are asked.
+    pub(crate) asks: bool,
+    /// The time it has; as configured, where it says nothing.
+    pub(crate) window: Option<Duration>,
+    /// Row 1 comes first.
+    pub(crate) inputs: Vec<String>,
+}
+
+/// Why a job was not taken.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub(crate) enum SubmitError {
+    /// Nothing to do.
+    #[error("there is no input")]
+    Empty,
+    /// More than can be counted.
+    #[error("there are more inputs than a job can have")]
+    TooMany,
+    /// A time that cannot be meant.
+    #[error(
+        "a job's time is from {} to {}",
+        humantime::format_duration(WINDOW_MIN),
+        humantime::format_duration(WINDOW_MAX)
+    )]
+    Window,
+    /// It, or another job that was taken before, would be late.
+    #[error("it cannot be done in time; {}", earliest(*.0))]
+    Late(Option<SignedDuration>),
+    /// The store did not take it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// `.0`: from now until the earliest deadline that can be kept.
+fn earliest(within: Option<SignedDuration>) -> String {
+    let within = within.and_then(|within| Duration::try_from(within).ok());
+    within.map_or_else(
+        || "nor within a month".to_owned(),
+        |within| format!("the earliest deadline is in {}", humantime::format_duration(within)),
+    )
+}
+
+/// Takes a job, all of it or nothing. Returns its id.
+///
+/// # Errors
+/// [`SubmitError`]; nothing is changed then.
+pub(crate) async fn submit(
+    store: &Store,
+    config: &JobsConfig,
+    site: &Site,
+    request: Request,
+) -> Result<Uuid, SubmitError> {
+    let window = request.window.unwrap_or(config.window);
+    if !(WINDOW_MIN..=WINDOW_MAX).contains(&window) {
+        return Err(SubmitError::Window);
+    }
+    let items = request.inputs.len();
+    if items == 0 {
+        return Err(SubmitError::Empty);
+    }
+    if i32::try_from(items).is_err() {
+        return Err(SubmitError::TooMany);
+    }
+    let id = Uuid::now_v7();
+    let cuts = if request.asks { cut_by_operator(&request.inputs) } else { cut_offline(items) };
+    // Sealed before anybody is kept waiting.
+    let chunks = seal(store.keys(), id, request.client, &cuts, &request.inputs);
+    let Request { client, pipeline, skips, .. } = request;
+    let mut connection = store.request().await?;
+    let submission = Submission::begin(&mut connection, client).await?;
+    let created = submission.now;
+    let length = SignedDuration::try_from(window).map_err(|_| SubmitError::Window)?;
+    let deadline = created.checked_add(length).map_err(|_| SubmitError::Window)?;
+    let window = Window { created, deadline, greylist_wait: site.greylist_wait };
+    let backlog = submission.backlog().await?;
+    let workers = submission.workers(config.lease * LEASES_UNTIL_GONE).await?;
+    weigh(site, window, &cuts, &backlog, submission.running_max, workers)?;
+    let due = due(&window, &cuts);
+    let chunks = chunks.into_iter().zip(due).map(|(chunk, due)| NewChunk { deadline_at: due, ..chunk });
+    let job = NewJob {
+        id,
+        client,
+        pipeline,
+        skips,
+        deadline_at: deadline,
+        retention: config.retention,
+        chunks: chunks.collect(),
+    };
+    submission.take(&job).await?;
+    Ok(id)
+}
+
+fn cut_by_operator(inputs: &[String]) -> Vec<Chunk> {
+    let mut keys = Keys::new(|domain: &str| Operator::of_domain(domain).map(Operator::id));
+    let of_items: Vec<_> = inputs.iter().map(|input| keys.of(input)).collect();
+    cut(&keys, &of_items)
+}
+
+/// Seals each chunk's items for its place in the job.
+fn seal(keys: &Keyring, job: Uuid, client: Uuid, cuts: &[Chunk], inputs: &[String]) -> Vec<NewChunk> {
+    let seal = |(no, cut): (i32, &Chunk)| {
+        let input = |row: &u32| inputs[*row as usize].as_str();
+        let item = |row: &u32| Item { row: row + 1, input: input(row).into(), egress: None };
+        let rows: Vec<Item> = cut.rows.iter().map(item).collect();
+        NewChunk {
+            operator: cut.operator.clone().into(),
+            items: i32::try_from(cut.rows.len()).unwrap_or(i32::MAX),
+            sealed: keys.seal(Row::Chunk { job, no }, &items::write(&rows)),
+            tokens: tokens(keys, client, cut.rows.iter().map(input)),
+            deadline_at: Timestamp::UNIX_EPOCH,
+        }
+    };
+    (0..).zip(cuts).map(seal).collect()
+}
+
+/// Whether the job and all others can keep their deadlines.
+fn weigh(
+    site: &Site,
+    window: Window,
+    cuts: &[Chunk],
+    backlog: &[Backlog],
+    running_max: usize,
+    workers: usize,
+) -> Result<(), SubmitError> {
+    let waiting: Vec<Waiting<'_>> = backlog.iter().map(|chunk| waiting(chunk, window)).collect();
+    let chunks: Vec<(&str, u32)> =
+        cuts.iter().map(|cut| (&*cut.operator, cut.asks.max(row_count(cut)))).collect();
+    let load = Load {
+        now: window.created,
+        capacities: &site.capacities,
+        installation: site.installation(workers, running_max),
+        waiting: &waiting,
+    };
+    match admit(&load, &Demand { window, chunks: &chunks }) {
+        Admission::Accepted => Ok(()),
+        Admission::Refused { earliest } => {
+            Err(SubmitError::Late(earliest.map(|earliest| earliest.duration_since(window.created))))
+        }
+    }
+}
+
+/// A chunk that stands before, as the plan sees it. `window`: of the job that is weighed.
+fn waiting(chunk: &Backlog, window: Window) -> Waiting<'_> {
+    let window = Window { created: chunk.created_at, deadline: chunk.job_deadline_at, ..window };
+    Waiting {
+        operator: &chunk.operator,
+        own: chunk.is_own,
+        at: chunk.deadline_at,
+        latest: if chunk.round == 0 { window.latest() } else { chunk.job_deadline_at },
+        items: chunk.items,
+    }
+}
+
+fn row_count(cut: &Chunk) -> u32 {
+    u32::try_from(cut.rows.len()).unwrap_or(u32::MAX)
+}
+
+/// The virtual deadlines of chunks: each operator's are spread over the window by themselves.
+fn due(window: &Window, cuts: &[Chunk]) -> Vec<Timestamp> {
+    let mut totals: HashMap<&str, u32> = HashMap::new();
+    for cut in cuts {
+        *totals.entry(&cut.operator).or_default() += 1;
+    }
+    let mut numbers: HashMap<&str, u32> = HashMap::new();
+    let mut due = Vec::with_capacity(cuts.len());
+    for cut in cuts {
+        let number = numbers.entry(&cut.operator).or_default();
+        due.push(window.due(share(*number, totals[&*cut.operator], row_count(cut))));
+        *number += 1;
+    }
+    due
+}

@@ -1,0 +1,158 @@
+//! A process that works: takes tasks until it is told to end, and then ends in good order.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use anyhow::{Result, anyhow};
+use apalis::prelude::{WorkerBuilder, WorkerBuilderExt as _};
+use mailsonde_config::Settings;
+use mailsonde_engine::{Pipeline, Policy};
+use mailsonde_net::SmtpProber;
+use tokio::{
+    select, spawn,
+    task::{JoinError, JoinHandle},
+    time::{sleep, timeout},
+};
+
+use super::{
+    chunk,
+    config::JobsConfig,
+    ending,
+    queue::{Done, Leased, Queue, TaskError, TaskQueue, Terms, keep, listen},
+    retention,
+};
+use crate::{
+    assembly::{self, Parts},
+    store::{
+        Shared,
+        jobs::End,
+        tasks::{self, Kind},
+    },
+};
+
+/// What a handler gets over `task_max`, within which it ends by itself, to write down what it has.
+const TASK_MARGIN: Duration = Duration::from_mins(2);
+
+/// What handlers need.
+pub(crate) struct Desk {
+    pub(super) store: Shared,
+    pub(super) config: JobsConfig,
+    pub(super) policy: Policy,
+    pipelines: BTreeMap<String, Pipeline>,
+    prober: Option<SmtpProber>,
+}
+
+impl Desk {
+    /// Builds every pipeline of the configuration: any job may name it.
+    pub(crate) fn new(settings: &Settings, parts: &Parts<'_>, store: Shared) -> Result<Self> {
+        let mut pipelines = BTreeMap::new();
+        for name in settings.pipelines()?.into_keys() {
+            let pipeline = assembly::pipeline(settings, parts, &name, &[])?;
+            pipelines.insert(name, pipeline);
+        }
+        Ok(Self {
+            store,
+            config: settings.section("jobs")?,
+            policy: assembly::policy(settings)?,
+            pipelines,
+            prober: parts.smtp().cloned(),
+        })
+    }
+
+    /// How the queue is worked at.
+    pub(crate) fn terms(&self) -> Terms {
+        self.config.terms()
+    }
+
+    /// The pipeline that a job wants.
+    pub(super) fn pipeline(&self, name: &str, skips: &[String]) -> Result<Pipeline, TaskError> {
+        let skips: Vec<&str> = skips.iter().map(String::as_str).collect();
+        let pipeline = self.pipelines.get(name).map(|pipeline| pipeline.without(&skips));
+        pipeline.ok_or_else(|| TaskError::Fault(format!("there is no pipeline `{name}` here").into()))
+    }
+
+    /// Whether mail servers of this operator may be asked now.
+    ///
+    /// # Errors
+    /// How long to wait, if not.
+    pub(super) async fn may_begin(&self, pipeline: &Pipeline, operator: &str) -> Result<(), Duration> {
+        match &self.prober {
+            Some(prober) if pipeline.has("smtp-probe") => prober.may_begin(operator).await,
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Takes tasks until `goodbye` ends; then finishes what is at work, or stops it when `hurry` ends or `drain_max` is over.
+pub(crate) async fn work(
+    desk: Arc<Desk>,
+    queue: Arc<Queue>,
+    goodbye: impl Future<Output = ()>,
+    hurry: impl Future<Output = ()>,
+) -> Result<()> {
+    let handlers = desk.clone();
+    let worker = WorkerBuilder::new(queue.worker.to_string())
+        .backend(TaskQueue::new(queue.clone()))
+        .catch_panic()
+        .concurrency(desk.config.tasks_at_once)
+        .build(move |leased: Leased| handle(handlers.clone(), leased));
+    let mut tasks = spawn(worker.run());
+    let keeper = spawn(keep(queue.clone(), host_name()));
+    let bell = spawn(listen(queue.clone()));
+    let ended = select! {
+        ended = &mut tasks => ended,
+        () = goodbye => {
+            queue.drain();
+            drained(&queue, tasks, desk.config.drain_max, hurry).await
+        }
+    };
+    keeper.abort();
+    bell.abort();
+    if let Ok(client) = desk.store.worker().await {
+        // Who does not say goodbye is known to be gone a little later.
+        let _ = tasks::worker_gone(&client, queue.worker).await;
+    }
+    ended?.map_err(|error| anyhow!("the worker ended: {error}"))
+}
+
+/// Waits for what is at work, for as long as there is patience; then it is stopped, keeps what it has and gives the rest
+/// back.
+async fn drained<T>(
+    queue: &Queue,
+    mut tasks: JoinHandle<T>,
+    patience: Duration,
+    hurry: impl Future<Output = ()>,
+) -> Result<T, JoinError> {
+    select! {
+        ended = &mut tasks => return ended,
+        () = sleep(patience) => {}
+        () = hurry => {}
+    }
+    queue.stop();
+    tasks.await
+}
+
+/// One task.
+async fn handle(desk: Arc<Desk>, leased: Leased) -> Result<Done, TaskError> {
+    let limit = desk.config.task_max + TASK_MARGIN;
+    let work = async {
+        match leased.task.kind {
+            Kind::Chunk => chunk::run(desk, leased).await,
+            Kind::Close => close(&desk, &leased).await,
+            Kind::Retention => retention::run(&desk).await,
+        }
+    };
+    timeout(limit, work).await.unwrap_or(Err(TaskError::TimedOut(limit)))
+}
+
+/// Ends a job at its deadline; the task goes with the job.
+async fn close(desk: &Desk, leased: &Leased) -> Result<Done, TaskError> {
+    if let Some(job) = leased.task.job {
+        ending::end(&desk.store, job, End::DeadlinePassed).await?;
+    }
+    Ok(Done::Finished)
+}
+
+/// Under which the operator knows this host.
+fn host_name() -> String {
+    nix::unistd::gethostname().map_or_else(|_| String::new(), |name| name.to_string_lossy().into_owned())
+}

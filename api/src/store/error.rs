@@ -1,0 +1,66 @@
+//! What can go wrong with the store, by what to do about it.
+
+use deadpool_postgres::PoolError;
+use tokio_postgres::error::SqlState;
+
+use super::keys::SealError;
+
+/// Why the store did not do it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub(crate) enum StoreError {
+    /// It is away, or was before it could say whether it is done. Worth another try.
+    #[error("the database is away: {0}")]
+    Away(Box<str>),
+    /// Others were in the way; nothing is done. Worth another try at once.
+    #[error("the database could not do it beside others: {0}")]
+    Conflict(Box<str>),
+    /// Somebody else holds the task now, or its job has ended: what was to be written is not.
+    #[error("the lease was lost")]
+    Fenced,
+    /// What is kept cannot be read.
+    #[error("what is kept cannot be read: {0}")]
+    Sealed(#[from] SealError),
+    /// A fault of ours.
+    #[error("the database refused: {0}")]
+    Refused(Box<str>),
+}
+
+impl StoreError {
+    /// Whether the same may succeed a moment later.
+    pub(crate) fn is_transient(&self) -> bool {
+        matches!(self, Self::Away(_) | Self::Conflict(_))
+    }
+}
+
+/// Errors of Postgres are told by their message alone: details quote values.
+impl From<tokio_postgres::Error> for StoreError {
+    fn from(error: tokio_postgres::Error) -> Self {
+        let Some(refusal) = error.as_db_error() else { return Self::Away(error.to_string().into()) };
+        let message = format!("{} ({})", refusal.message(), refusal.code().code()).into();
+        match refusal.code() {
+            &SqlState::T_R_SERIALIZATION_FAILURE
+            | &SqlState::T_R_DEADLOCK_DETECTED
+            | &SqlState::LOCK_NOT_AVAILABLE
+            | &SqlState::UNIQUE_VIOLATION
+            | &SqlState::QUERY_CANCELED => Self::Conflict(message),
+            // Connections (08), resources (53), an operator's hand (57), the disk (58), a server that only reads (25).
+            code if ["08", "53", "57", "58", "25"].iter().any(|class| code.code().starts_with(class)) => {
+                Self::Away(message)
+            }
+            _ => Self::Refused(message),
+        }
+    }
+}
+
+impl From<PoolError> for StoreError {
+    fn from(error: PoolError) -> Self {
+        match error {
+            PoolError::Backend(error) => match Self::from(error) {
+                refused @ Self::Refused(_) => refused,
+                other => Self::Away(other.to_string().into()),
+            },
+            other => Self::Away(other.to_string().into()),
+        }
+    }
+}

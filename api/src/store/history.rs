@@ -1,0 +1,228 @@
+//! What the installation remembers of mailboxes: those that refused mail for good, by blind index, and nothing else.
+//!
+//! All clients share it, so that a mailbox that bounced for one of them is not asked about for the next. How long a
+//! memory counts is not decided here.
+
+use std::collections::HashMap;
+
+use deadpool_postgres::{GenericClient, Pool};
+use jiff::Timestamp;
+use mailsonde_engine::{
+    Address, BoxFuture, DialogueStage, Finding, History, HistoryError, HistorySource, MailboxState,
+    Remembered, Verdict,
+};
+use tokio_postgres::Row;
+
+use super::{
+    StoreError,
+    keys::{Keyring, Scope, Token},
+};
+
+pub(super) const RECALL: &str = "select token, source, seen_at from history where token = any($1::bytea[])";
+
+/// The newest memory of a mailbox counts. In the order of tokens, so that two who remember the same mailboxes at once
+/// wait for each other, and not crosswise.
+pub(super) const REMEMBER: &str = "
+insert into history (token, source, seen_at)
+select distinct on (token) token, source, seen_at
+from unnest($1::bytea[], $2::text[], $3::timestamptz[]) as new (token, source, seen_at)
+order by token, seen_at desc
+on conflict (token) do update set source = excluded.source, seen_at = excluded.seen_at
+where history.seen_at < excluded.seen_at";
+
+/// Whoever refused mail after it was accepted is still remembered.
+pub(super) const DISPROVE: &str = "
+with disproven as (
+    select token from history where token = any($1::bytea[]) and seen_at <= $2 order by token for update
+)
+delete from history using disproven where history.token = disproven.token";
+
+pub(super) const FORGET: &str = "delete from history where token = any($1::bytea[])";
+
+/// What became of a mailbox in five years, nobody knows.
+pub(super) const FORGET_OLD: &str = "
+delete from history where token in (
+    select token from history where seen_at < now() - interval '5 years' limit $1
+)";
+
+/// A mailbox that refused mail for good.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    pub(crate) address: Address,
+    pub(crate) source: HistorySource,
+    pub(crate) seen_at: Timestamp,
+}
+
+/// What is remembered of each address, in their order.
+pub(crate) async fn recall(
+    client: &impl GenericClient,
+    keys: &Keyring,
+    addresses: &[&Address],
+) -> Result<Vec<Option<Remembered>>, StoreError> {
+    let tokens: Vec<Vec<Token>> =
+        addresses.iter().map(|address| keys.indexes(Scope::Installation, address)).collect();
+    let wanted: Vec<&[u8]> = tokens.iter().flatten().map(Token::as_slice).collect();
+    let recall = client.prepare_cached(RECALL).await?;
+    let rows = client.query(&recall, &[&wanted]).await?;
+    let known: HashMap<&[u8], Remembered> =
+        rows.iter().map(|row| (row.get::<_, &[u8]>("token"), remembered(row))).collect();
+    // Where keys were changed, a mailbox may be remembered under several.
+    let newest = |tokens: &Vec<Token>| {
+        let known = tokens.iter().filter_map(|token| known.get(token.as_slice()).copied());
+        known.max_by_key(|remembered| remembered.seen_at)
+    };
+    Ok(tokens.iter().map(newest).collect())
+}
+
+fn remembered(row: &Row) -> Remembered {
+    let seen_at: Timestamp = row.get("seen_at");
+    let source = if row.get::<_, &str>("source") == word(HistorySource::Bounce) {
+        HistorySource::Bounce
+    } else {
+        HistorySource::Probe
+    };
+    Remembered { source, seen_at: seen_at.into() }
+}
+
+/// The source as the table has it.
+fn word(source: HistorySource) -> &'static str {
+    match source {
+        HistorySource::Bounce => "bounce",
+        HistorySource::Probe => "probe",
+    }
+}
+
+/// Remembers mailboxes. An older memory does not replace a newer one.
+pub(crate) async fn remember(
+    client: &impl GenericClient,
+    keys: &Keyring,
+    refusals: &[Refusal],
+) -> Result<(), StoreError> {
+    let tokens: Vec<Token> =
+        refusals.iter().map(|refusal| keys.index(Scope::Installation, &refusal.address)).collect();
+    let tokens: Vec<&[u8]> = tokens.iter().map(Token::as_slice).collect();
+    let sources: Vec<&str> = refusals.iter().map(|refusal| word(refusal.source)).collect();
+    let seen_at: Vec<Timestamp> = refusals.iter().map(|refusal| refusal.seen_at).collect();
+    let remember = client.prepare_cached(REMEMBER).await?;
+    client.execute(&remember, &[&tokens, &sources, &seen_at]).await?;
+    Ok(())
+}
+
+/// Forgets what is remembered of mailboxes that have accepted mail since.
+pub(crate) async fn disprove(
+    client: &impl GenericClient,
+    keys: &Keyring,
+    addresses: &[&Address],
+    accepted_at: Timestamp,
+) -> Result<(), StoreError> {
+    let tokens = every_token(keys, addresses);
+    let tokens: Vec<&[u8]> = tokens.iter().map(Token::as_slice).collect();
+    let disprove = client.prepare_cached(DISPROVE).await?;
+    client.execute(&disprove, &[&tokens, &accepted_at]).await?;
+    Ok(())
+}
+
+/// Forgets a mailbox. Returns how many memories of it there were: one for each key under which it was written.
+pub(crate) async fn forget(
+    client: &impl GenericClient,
+    keys: &Keyring,
+    address: &Address,
+) -> Result<u64, StoreError> {
+    let tokens = every_token(keys, &[address]);
+    let tokens: Vec<&[u8]> = tokens.iter().map(Token::as_slice).collect();
+    let forget = client.prepare_cached(FORGET).await?;
+    Ok(client.execute(&forget, &[&tokens]).await?)
+}
+
+fn every_token(keys: &Keyring, addresses: &[&Address]) -> Vec<Token> {
+    addresses.iter().flat_map(|address| keys.indexes(Scope::Installation, address)).collect()
+}
+
+/// What finished verdicts say of mailboxes.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Learned<'v> {
+    /// Refused for good, by their mail hosts, in this run.
+    pub(crate) refused: Vec<&'v Address>,
+    /// Proven to accept mail, in this run.
+    pub(crate) accepted: Vec<&'v Address>,
+}
+
+/// Reads verdicts for what is worth remembering. A verdict from memory teaches nothing, and nor does a domain that
+/// accepts everybody.
+pub(crate) fn learn_from<'v>(verdicts: impl IntoIterator<Item = &'v Verdict>) -> Learned<'v> {
+    use MailboxState::{Accepted, CatchAllConfirmed, Disabled, NotFound};
+    let mut learned = Learned::default();
+    for verdict in verdicts {
+        let Some(address) = &verdict.address else { continue };
+        match verdict.judgement.mailbox {
+            // The judge calls a mailbox so only when it is sure enough; without a reply it does by memory.
+            NotFound | Disabled if was_asked(verdict) => learned.refused.push(address),
+            Accepted | CatchAllConfirmed => learned.accepted.push(address),
+            _ => {}
+        }
+    }
+    learned
+}
+
+fn was_asked(verdict: &Verdict) -> bool {
+    let is_of_rcpt = |finding: &Finding| matches!(finding, Finding::Reply(reading) if reading.stage == DialogueStage::Rcpt);
+    verdict.evidence.findings().any(is_of_rcpt)
+}
+
+impl Learned<'_> {
+    /// Nothing is to be written down.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.refused.is_empty() && self.accepted.is_empty()
+    }
+
+    /// Writes it down, each half in a statement of its own. Not within a transaction that has more to lose: two that
+    /// learn the opposite of the same mailboxes at once are in each other's way.
+    pub(crate) async fn write(
+        &self,
+        client: &impl GenericClient,
+        keys: &Keyring,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        if !self.accepted.is_empty() {
+            disprove(client, keys, &self.accepted, at).await?;
+        }
+        let refusal = |address: &&Address| Refusal {
+            address: (*address).clone(),
+            source: HistorySource::Probe,
+            seen_at: at,
+        };
+        let refusals: Vec<Refusal> = self.refused.iter().map(refusal).collect();
+        if refusals.is_empty() { Ok(()) } else { remember(client, keys, &refusals).await }
+    }
+}
+
+/// The memory in the store, as the stage `history` asks it.
+pub(crate) struct StoredHistory {
+    pool: Pool,
+    keys: Keyring,
+}
+
+impl StoredHistory {
+    /// The memory behind these connections.
+    pub(crate) fn new(pool: Pool, keys: Keyring) -> Self {
+        Self { pool, keys }
+    }
+
+    async fn recall(&self, addresses: &[&Address]) -> Result<Vec<Option<Remembered>>, StoreError> {
+        recall(&self.pool.get().await?, &self.keys, addresses).await
+    }
+}
+
+impl History for StoredHistory {
+    fn recall<'a>(
+        &'a self,
+        addresses: &'a [&'a Address],
+    ) -> BoxFuture<'a, Result<Vec<Option<Remembered>>, HistoryError>> {
+        Box::pin(async move {
+            self.recall(addresses).await.map_err(|error| HistoryError(error.to_string().into()))
+        })
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests;

@@ -1,0 +1,299 @@
+//! Jobs as a whole: what there is to tell of them, and how they end.
+
+use deadpool_postgres::{Client, GenericClient};
+use jiff::Timestamp;
+use tokio_postgres::Row;
+use uuid::Uuid;
+
+use super::{StoreError, chunks::lock_of};
+
+/// The channel on which workers hear that a job has ended or was paused.
+pub(crate) const JOBS_CHANNEL: &str = "mailsonde_jobs";
+
+pub(super) const JOB: &str = "
+select id, state, pipeline, items, created_at, deadline_at, started_at, ended_at, left_over, counts,
+    expires_at, pruned_at,
+    coalesce((select sum(final) from part where part.job = job.id), 0)::int as done
+from job where id = $1";
+
+pub(super) const JOBS: &str = "
+select id, state, pipeline, items, created_at, deadline_at, started_at, ended_at, left_over, counts,
+    expires_at, pruned_at,
+    coalesce((select sum(final) from part where part.job = job.id), 0)::int as done
+from job where client = $1 order by created_at desc, id desc limit $2";
+
+/// A job is begun when the first of its chunks is.
+pub(super) const BEGIN: &str = "update job set started_at = now() where id = any ($1) and started_at is null";
+
+pub(super) const END_LOCK: &str = "select pg_advisory_xact_lock($1)";
+
+/// Nothing of it is left to do.
+pub(super) const IS_DONE: &str = "
+select state in ('running', 'paused')
+    and not exists (select from task where task.job = job.id and kind = 'chunk' and task.state <> 'dead')
+from job where id = $1";
+
+/// Jobs that nobody has ended although nothing of them is left: whoever did the last chunk was killed.
+pub(super) const UNENDED: &str = "
+select id from job where state in ('running', 'paused')
+    and not exists (select from task where task.job = job.id and kind = 'chunk' and task.state <> 'dead')";
+
+pub(super) const IS_LIVE: &str = "select state in ('running', 'paused') from job where id = $1";
+
+pub(super) const SUM: &str = "
+select items, coalesce((select sum(final) from part where part.job = job.id), 0)::int as done
+from job where id = $1";
+
+pub(super) const PART_COUNTS: &str = "select counts from part where job = $1";
+
+pub(super) const END: &str = "
+update job set state = $2, left_over = $3, counts = $4, ended_at = now() where id = $1";
+
+pub(super) const DROP_TASKS: &str = "delete from task where job = $1 and state <> 'dead'";
+
+pub(super) const PAUSE: &str = "update job set state = 'paused' where id = $1 and state = 'running'";
+pub(super) const HOLD: &str =
+    "update task set state = 'held' where job = $1 and kind = 'chunk' and state = 'ready'";
+pub(super) const RESUME: &str = "update job set state = 'running' where id = $1 and state = 'paused'";
+pub(super) const FREE: &str =
+    "update task set state = 'ready' where job = $1 and kind = 'chunk' and state = 'held'";
+
+pub(super) const NOTIFY_JOB: &str = "select pg_notify($1, $2)";
+
+pub(super) const ALL_CHUNKS: &str = "select no, sealed, dead from chunk where job = $1 order by no";
+pub(super) const ALL_PARTS: &str = "select chunk, no, sealed from part where job = $1 order by chunk, no";
+
+/// A job as there is to tell of it.
+#[derive(Debug, Clone)]
+pub(crate) struct JobRow {
+    pub(crate) id: Uuid,
+    pub(crate) state: String,
+    pub(crate) pipeline: String,
+    pub(crate) items: i32,
+    /// Items with a verdict.
+    pub(crate) done: i32,
+    pub(crate) created_at: Timestamp,
+    pub(crate) deadline_at: Timestamp,
+    pub(crate) started_at: Option<Timestamp>,
+    pub(crate) ended_at: Option<Timestamp>,
+    /// What those got who had no verdict in the end.
+    pub(crate) left_over: Option<String>,
+    /// Verdicts by category, once it has ended.
+    pub(crate) counts: Option<Vec<i32>>,
+    pub(crate) expires_at: Timestamp,
+    pub(crate) pruned_at: Option<Timestamp>,
+}
+
+impl From<&Row> for JobRow {
+    fn from(row: &Row) -> Self {
+        Self {
+            id: row.get("id"),
+            state: row.get("state"),
+            pipeline: row.get("pipeline"),
+            items: row.get("items"),
+            done: row.get("done"),
+            created_at: row.get("created_at"),
+            deadline_at: row.get("deadline_at"),
+            started_at: row.get("started_at"),
+            ended_at: row.get("ended_at"),
+            left_over: row.get("left_over"),
+            counts: row.get("counts"),
+            expires_at: row.get("expires_at"),
+            pruned_at: row.get("pruned_at"),
+        }
+    }
+}
+
+/// How a job ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    /// Everybody has a verdict, or a chunk that failed for good.
+    Done,
+    /// Its deadline has passed.
+    DeadlinePassed,
+    /// Its client wants no more of it.
+    Canceled,
+}
+
+impl End {
+    fn state(self) -> &'static str {
+        match self {
+            Self::Done | Self::DeadlinePassed => "completed",
+            Self::Canceled => "canceled",
+        }
+    }
+
+    fn left_over(self) -> Option<&'static str> {
+        match self {
+            Self::Done => None,
+            Self::DeadlinePassed => Some("deadline_passed"),
+            Self::Canceled => Some("canceled"),
+        }
+    }
+}
+
+/// Everything that is kept of a job's items, sealed.
+pub(crate) struct Contents {
+    pub(crate) chunks: Vec<KeptChunk>,
+}
+
+/// A chunk with the verdicts that it has.
+pub(crate) struct KeptChunk {
+    pub(crate) no: i32,
+    pub(crate) sealed: Vec<u8>,
+    /// It failed for good.
+    pub(crate) is_dead: bool,
+    /// Numbers and verdicts, in the order in which they were written.
+    pub(crate) parts: Vec<(i32, Vec<u8>)>,
+}
+
+/// A transaction in which a job ends: nobody writes verdicts of it meanwhile.
+pub(crate) struct Ending<'a> {
+    tx: deadpool_postgres::Transaction<'a>,
+    job: Uuid,
+}
+
+impl<'a> Ending<'a> {
+    /// Waits for those who are writing. `None` when the job has ended already, or there is still something to do.
+    pub(crate) async fn begin(
+        client: &'a mut Client,
+        job: Uuid,
+        end: End,
+    ) -> Result<Option<Self>, StoreError> {
+        let may_end = if end == End::Done { IS_DONE } else { IS_LIVE };
+        let tx = client.transaction().await?;
+        let (lock, may_end) = tokio::try_join!(tx.prepare_cached(END_LOCK), tx.prepare_cached(may_end))?;
+        let number = lock_of(job);
+        tx.execute(&lock, &[&number]).await?;
+        let row = tx.query_opt(&may_end, &[&job]).await?;
+        let may_end = row.is_some_and(|row| row.get(0));
+        Ok(may_end.then_some(Self { tx, job }))
+    }
+
+    /// The verdicts by category where everybody has one; else nothing, and the contents must be looked at.
+    pub(crate) async fn counts(&self, categories: usize) -> Result<Option<Vec<i32>>, StoreError> {
+        let (sum, counts) =
+            tokio::try_join!(self.tx.prepare_cached(SUM), self.tx.prepare_cached(PART_COUNTS))?;
+        let row = self.tx.query_one(&sum, &[&self.job]).await?;
+        let (items, done): (i32, i32) = (row.get("items"), row.get("done"));
+        if done < items {
+            return Ok(None);
+        }
+        let mut total = vec![0; categories];
+        for row in self.tx.query(&counts, &[&self.job]).await? {
+            for (sum, count) in total.iter_mut().zip(row.get::<_, Vec<i32>>(0)) {
+                *sum += count;
+            }
+        }
+        Ok(Some(total))
+    }
+
+    /// What is kept of its items.
+    pub(crate) async fn contents(&self) -> Result<Contents, StoreError> {
+        contents(&self.tx, self.job).await
+    }
+
+    /// Ends the job. Whoever is at work at it hears of it.
+    pub(crate) async fn end(self, end: End, counts: &[i32]) -> Result<(), StoreError> {
+        let tx = self.tx;
+        let (finish, drop_tasks) = tokio::try_join!(tx.prepare_cached(END), tx.prepare_cached(DROP_TASKS))?;
+        tx.execute(&finish, &[&self.job, &end.state(), &end.left_over(), &counts]).await?;
+        tx.execute(&drop_tasks, &[&self.job]).await?;
+        notify(&tx, self.job).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+}
+
+/// Tells workers to look at a job.
+async fn notify(client: &impl GenericClient, job: Uuid) -> Result<(), StoreError> {
+    let notify = client.prepare_cached(NOTIFY_JOB).await?;
+    client.execute(&notify, &[&JOBS_CHANNEL, &job.to_string()]).await?;
+    Ok(())
+}
+
+/// One job.
+pub(crate) async fn job(client: &impl GenericClient, id: Uuid) -> Result<Option<JobRow>, StoreError> {
+    let job = client.prepare_cached(JOB).await?;
+    Ok(client.query_opt(&job, &[&id]).await?.as_ref().map(JobRow::from))
+}
+
+/// A client's jobs, the newest first.
+pub(crate) async fn jobs(
+    client: &impl GenericClient,
+    of: Uuid,
+    limit: i64,
+) -> Result<Vec<JobRow>, StoreError> {
+    let jobs = client.prepare_cached(JOBS).await?;
+    Ok(client.query(&jobs, &[&of, &limit]).await?.iter().map(JobRow::from).collect())
+}
+
+/// Notes that jobs are being worked at.
+pub(crate) async fn begin(client: &impl GenericClient, jobs: &[Uuid]) -> Result<(), StoreError> {
+    let begin = client.prepare_cached(BEGIN).await?;
+    client.execute(&begin, &[&jobs]).await?;
+    Ok(())
+}
+
+/// Whether a job has not ended, and nothing of it is left to do.
+pub(crate) async fn is_done(client: &impl GenericClient, job: Uuid) -> Result<bool, StoreError> {
+    let is_done = client.prepare_cached(IS_DONE).await?;
+    Ok(client.query_opt(&is_done, &[&job]).await?.is_some_and(|row| row.get(0)))
+}
+
+/// Jobs of which nothing is left to do, and that nobody has ended.
+pub(crate) async fn unended(client: &impl GenericClient) -> Result<Vec<Uuid>, StoreError> {
+    let unended = client.prepare_cached(UNENDED).await?;
+    Ok(client.query(&unended, &[]).await?.iter().map(|row| row.get(0)).collect())
+}
+
+/// Stops work at a job until it is resumed. `false`: it is not running.
+pub(crate) async fn pause(client: &mut Client, job: Uuid) -> Result<bool, StoreError> {
+    switch(client, job, PAUSE, HOLD).await
+}
+
+/// Goes on with a paused job. `false`: it is not paused.
+pub(crate) async fn resume(client: &mut Client, job: Uuid) -> Result<bool, StoreError> {
+    switch(client, job, RESUME, FREE).await
+}
+
+async fn switch(
+    client: &mut Client,
+    job: Uuid,
+    state: &'static str,
+    tasks: &'static str,
+) -> Result<bool, StoreError> {
+    let tx = client.transaction().await?;
+    let (state, tasks) = tokio::try_join!(tx.prepare_cached(state), tx.prepare_cached(tasks))?;
+    if tx.execute(&state, &[&job]).await? == 0 {
+        return Ok(false);
+    }
+    tx.execute(&tasks, &[&job]).await?;
+    notify(&tx, job).await?;
+    tx.commit().await?;
+    Ok(true)
+}
+
+/// Everything that is kept of a job's items.
+pub(crate) async fn contents(client: &impl GenericClient, job: Uuid) -> Result<Contents, StoreError> {
+    let (chunks, parts) =
+        tokio::try_join!(client.prepare_cached(ALL_CHUNKS), client.prepare_cached(ALL_PARTS))?;
+    let mut kept: Vec<KeptChunk> = client
+        .query(&chunks, &[&job])
+        .await?
+        .iter()
+        .map(|row| KeptChunk {
+            no: row.get("no"),
+            sealed: row.get("sealed"),
+            is_dead: row.get("dead"),
+            parts: Vec::new(),
+        })
+        .collect();
+    for row in client.query(&parts, &[&job]).await? {
+        let no: i32 = row.get("chunk");
+        if let Ok(position) = kept.binary_search_by_key(&no, |chunk| chunk.no) {
+            kept[position].parts.push((row.get("no"), row.get("sealed")));
+        }
+    }
+    Ok(Contents { chunks: kept })
+}

@@ -1,0 +1,153 @@
+//! The store: what the service keeps, in Postgres. Only this folder knows SQL; what a job is and when it may run is
+//! decided in `jobs`.
+//!
+//! Whatever a client gave, or that may echo it, is sealed before it gets here ([`keys`]).
+
+pub(crate) mod chunks;
+pub(crate) mod cluster;
+mod error;
+pub(crate) mod history;
+pub(crate) mod jobs;
+pub(crate) mod keys;
+pub(crate) mod learned;
+pub(crate) mod leases;
+mod migrations;
+mod pools;
+pub(crate) mod retention;
+mod statements;
+pub(crate) mod submission;
+pub(crate) mod tasks;
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use anyhow::{Context as _, Result};
+use deadpool_postgres::{Object, Pool};
+use mailsonde_config::Settings;
+use serde::Deserialize;
+use uuid::Uuid;
+
+use self::{cluster::Cluster, keys::Keyring};
+pub(crate) use self::{error::StoreError, pools::DatabaseConfig};
+
+/// The client of whoever types commands on the host.
+pub(crate) const LOCAL_CLIENT: Uuid = Uuid::from_u128(0x0000_0000_0000_7000_8000_0000_0000_0001);
+
+/// The client of tasks that nobody submitted.
+pub(crate) const OWN_CLIENT: Uuid = Uuid::from_u128(0x0000_0000_0000_7000_8000_0000_0000_0000);
+
+/// What the service keeps. One per process.
+pub(crate) struct Store {
+    requests: Pool,
+    workers: Pool,
+    keys: Keyring,
+    connection: tokio_postgres::Config,
+    cluster: Option<Cluster>,
+}
+
+/// The table `[encryption]`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Encryption {
+    keys: String,
+    key_file: PathBuf,
+}
+
+impl Store {
+    /// Opens the store that the configuration names, or the private cluster; brings its schema up to date.
+    ///
+    /// # Errors
+    /// A configuration that is wrong, a database that is away or not ours, a key that is missing.
+    pub(crate) async fn open(settings: &Settings, data_folder: &Path) -> Result<Self> {
+        let config: DatabaseConfig = settings.section("database")?;
+        let keys = keyring(settings, data_folder)?;
+        let (connection, cluster) = if config.url.is_empty() {
+            let dir = match config.data_dir.as_os_str().is_empty() {
+                true => cluster::default_dir(data_folder),
+                false => config.data_dir.clone(),
+            };
+            let cluster = tokio::task::spawn_blocking(move || Cluster::open(&dir)).await??;
+            (cluster.config(), Some(cluster))
+        } else {
+            // What is wrong with it may hold its password.
+            let parsed = config.url.parse::<tokio_postgres::Config>();
+            (parsed.map_err(|error| settings.invalid("database.url", error.to_string()))?, None)
+        };
+        let store = Self {
+            requests: config.pool(&connection, config.requests_max)?,
+            workers: config.pool(&connection, config.workers_max)?,
+            keys,
+            connection,
+            cluster,
+        };
+        store.prepare().await?;
+        Ok(store)
+    }
+
+    /// The schema is ours and up to date, the keys are those that it was written with.
+    async fn prepare(&self) -> Result<()> {
+        let mut client = self.workers.get().await.map_err(StoreError::from).context("the database")?;
+        migrations::migrate(&mut client).await?;
+        statements::prepare_all(&client).await?;
+        migrations::check_keys(&client, &self.keys).await?;
+        Ok(())
+    }
+
+    /// A connection for somebody who waits for an answer.
+    pub(crate) async fn request(&self) -> Result<Object, StoreError> {
+        Ok(self.requests.get().await?)
+    }
+
+    /// A connection for work in the background.
+    pub(crate) async fn worker(&self) -> Result<Object, StoreError> {
+        Ok(self.workers.get().await?)
+    }
+
+    /// The connections for work in the background.
+    pub(crate) fn workers(&self) -> &Pool {
+        &self.workers
+    }
+
+    /// The keys of this installation.
+    pub(crate) fn keys(&self) -> &Keyring {
+        &self.keys
+    }
+
+    /// How to connect, for a connection that stays open: one that listens.
+    pub(crate) fn connection(&self) -> &tokio_postgres::Config {
+        &self.connection
+    }
+
+    /// Closes the connections, and gives up the private cluster, if it is one.
+    ///
+    /// # Errors
+    /// A cluster that does not stop.
+    pub(crate) async fn close(mut self) -> Result<()> {
+        self.requests.close();
+        self.workers.close();
+        if let Some(cluster) = self.cluster.take() {
+            tokio::task::spawn_blocking(move || cluster.release()).await??;
+        }
+        Ok(())
+    }
+}
+
+/// The keys of the configuration or its file; a file of our own where there is neither.
+fn keyring(settings: &Settings, data_folder: &Path) -> Result<Keyring> {
+    let Encryption { keys, key_file } = settings.section("encryption")?;
+    if !keys.is_empty() {
+        return Keyring::from_text(&keys)
+            .map_err(|error| settings.invalid("encryption.keys", error.to_string()).into());
+    }
+    if !key_file.as_os_str().is_empty() {
+        return Ok(Keyring::open_or_create(&key_file)?);
+    }
+    std::fs::create_dir_all(data_folder)
+        .with_context(|| format!("the data folder {} cannot be made", data_folder.display()))?;
+    Ok(Keyring::open_or_create(&data_folder.join("keys"))?)
+}
+
+/// A store that several tasks share.
+pub(crate) type Shared = Arc<Store>;

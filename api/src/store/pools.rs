@@ -1,0 +1,57 @@
+//! Connections: the table `[database]`, and pools of them.
+
+use std::{path::PathBuf, time::Duration};
+
+use anyhow::Result;
+use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
+use serde::Deserialize;
+use tokio_postgres::NoTls;
+
+/// How long somebody waits for a free connection: a caller should hear soon that there is none.
+const WAIT_MAX: Duration = Duration::from_secs(2);
+
+/// The table `[database]`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct DatabaseConfig {
+    /// Empty: a private cluster.
+    pub(super) url: String,
+    /// Of the private cluster; empty: within the data folder.
+    pub(super) data_dir: PathBuf,
+    /// Connections for requests.
+    pub(super) requests_max: usize,
+    /// Connections for tasks.
+    pub(super) workers_max: usize,
+    #[serde(with = "humantime_serde")]
+    connect_timeout: Duration,
+    #[serde(with = "humantime_serde")]
+    statement_timeout: Duration,
+    #[serde(with = "humantime_serde")]
+    lock_timeout: Duration,
+}
+
+impl DatabaseConfig {
+    /// A pool; connects when a connection is asked for.
+    pub(super) fn pool(&self, connection: &tokio_postgres::Config, size: usize) -> Result<Pool> {
+        let mut connection = connection.clone();
+        connection.application_name("mailsonde").connect_timeout(self.connect_timeout);
+        let limits = format!(
+            "set statement_timeout = {}; set lock_timeout = {}",
+            self.statement_timeout.as_millis(),
+            self.lock_timeout.as_millis(),
+        );
+        let limit = Hook::async_fn(move |client: &mut deadpool_postgres::ClientWrapper, _| {
+            let limits = limits.clone();
+            Box::pin(async move { client.batch_execute(&limits).await.map_err(HookError::Backend) })
+        });
+        let manager_config = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+        let manager = Manager::from_config(connection, NoTls, manager_config);
+        Ok(Pool::builder(manager)
+            .max_size(size)
+            .runtime(Runtime::Tokio1)
+            .wait_timeout(Some(WAIT_MAX))
+            .create_timeout(Some(self.connect_timeout))
+            .post_create(limit)
+            .build()?)
+    }
+}

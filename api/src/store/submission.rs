@@ -1,0 +1,174 @@
+//! Submission: a job, its chunks and its tasks, in one transaction; and what is waiting already, which decides whether it
+//! is taken.
+
+use std::time::Duration;
+
+use deadpool_postgres::{Client, GenericClient, Transaction};
+use futures_util::pin_mut;
+use jiff::Timestamp;
+use tokio_postgres::{binary_copy::BinaryCopyInWriter, types::Type};
+use uuid::Uuid;
+
+use super::{StoreError, tasks::Parameter};
+
+/// The channel on which workers hear of new tasks.
+pub(crate) const TASKS_CHANNEL: &str = "mailsonde_tasks";
+
+/// Held from the look at what is waiting until the job is in: two submissions at once must not both take the last place.
+const ADMISSION_LOCK: i64 = 0x6d73_6164_6d69_7373;
+
+pub(super) const BACKLOG: &str = "
+select chunk.operator, job.client = $1 as is_own, task.deadline_at, chunk.items, chunk.round,
+    job.created_at, job.deadline_at as job_deadline_at
+from task join job on job.id = task.job join chunk on chunk.job = task.job and chunk.no = task.chunk
+where task.kind = 'chunk' and task.state <> 'dead' and job.state = 'running'
+order by task.deadline_at";
+
+/// The present moment, and how many tasks of the client may be at work at once.
+pub(super) const CLIENT: &str = "select now(), running_max from client where id = $1";
+
+pub(super) const WORKERS: &str =
+    "select count(*) from worker where seen_at > now() - $1 * interval '1 second'";
+
+pub(super) const ADD_JOB: &str = "
+insert into job (id, client, state, pipeline, skips, items, deadline_at, expires_at)
+values ($1, $2, 'running', $3, $4, $5, $6::timestamptz, $6::timestamptz + $7 * interval '1 second')";
+
+pub(super) const COPY_CHUNKS: &str =
+    "copy chunk (job, no, operator, items, sealed, tokens) from stdin (format binary)";
+
+pub(super) const COPY_TASKS: &str =
+    "copy task (kind, client, job, chunk, deadline_at) from stdin (format binary)";
+
+pub(super) const ADD_CLOSE: &str = "
+insert into task (kind, client, job, due_at, deadline_at) values ('close', $1, $2, $3::timestamptz, $3::timestamptz)";
+
+pub(super) const NOTIFY: &str = "select pg_notify($1, '')";
+
+/// A job on its way in.
+pub(crate) struct NewJob {
+    pub(crate) id: Uuid,
+    pub(crate) client: Uuid,
+    pub(crate) pipeline: String,
+    pub(crate) skips: Vec<String>,
+    /// When it ends at the latest, by the database's clock.
+    pub(crate) deadline_at: Timestamp,
+    /// How long results are kept after the deadline.
+    pub(crate) retention: Duration,
+    pub(crate) chunks: Vec<NewChunk>,
+}
+
+/// A chunk on its way in; its number is its place.
+pub(crate) struct NewChunk {
+    pub(crate) operator: String,
+    pub(crate) items: i32,
+    pub(crate) sealed: Vec<u8>,
+    pub(crate) tokens: Vec<u8>,
+    /// Its virtual deadline.
+    pub(crate) deadline_at: Timestamp,
+}
+
+/// An accepted chunk that is not done yet.
+#[derive(Debug, Clone)]
+pub(crate) struct Backlog {
+    pub(crate) operator: String,
+    /// It is of the client who submits.
+    pub(crate) is_own: bool,
+    /// Its virtual deadline.
+    pub(crate) deadline_at: Timestamp,
+    pub(crate) items: u32,
+    pub(crate) round: i32,
+    pub(crate) created_at: Timestamp,
+    pub(crate) job_deadline_at: Timestamp,
+}
+
+/// A transaction in which a job is weighed against what is waiting, and taken.
+pub(crate) struct Submission<'a> {
+    tx: Transaction<'a>,
+    client: Uuid,
+    /// The present moment, by the database's clock.
+    pub(crate) now: Timestamp,
+    /// Tasks of the client that may be at work at once.
+    pub(crate) running_max: usize,
+}
+
+impl<'a> Submission<'a> {
+    /// Waits until no other job is being weighed.
+    pub(crate) async fn begin(connection: &'a mut Client, client: Uuid) -> Result<Self, StoreError> {
+        let tx = connection.transaction().await?;
+        let take_turns = tx.prepare_cached(super::tasks::TAKE_TURNS).await?;
+        tx.execute(&take_turns, &[&ADMISSION_LOCK]).await?;
+        let known = tx.prepare_cached(CLIENT).await?;
+        let row = tx.query_one(&known, &[&client]).await?;
+        let running_max = usize::try_from(row.get::<_, i32>(1)).unwrap_or_default();
+        Ok(Self { tx, client, now: row.get(0), running_max })
+    }
+
+    /// What is waiting, by virtual deadline.
+    pub(crate) async fn backlog(&self) -> Result<Vec<Backlog>, StoreError> {
+        let backlog = self.tx.prepare_cached(BACKLOG).await?;
+        let rows = self.tx.query(&backlog, &[&self.client]).await?;
+        let waiting = |row: &tokio_postgres::Row| Backlog {
+            operator: row.get("operator"),
+            is_own: row.get("is_own"),
+            deadline_at: row.get("deadline_at"),
+            items: u32::try_from(row.get::<_, i32>("items")).unwrap_or_default(),
+            round: row.get("round"),
+            created_at: row.get("created_at"),
+            job_deadline_at: row.get("job_deadline_at"),
+        };
+        Ok(rows.iter().map(waiting).collect())
+    }
+
+    /// Processes that were heard of within `recent`.
+    pub(crate) async fn workers(&self, recent: Duration) -> Result<usize, StoreError> {
+        let workers = self.tx.prepare_cached(WORKERS).await?;
+        let count: i64 = self.tx.query_one(&workers, &[&recent.as_secs_f64()]).await?.get(0);
+        Ok(usize::try_from(count).unwrap_or_default())
+    }
+
+    /// Takes the job: all of it, or nothing.
+    pub(crate) async fn take(self, job: &NewJob) -> Result<(), StoreError> {
+        let Self { tx, .. } = self;
+        let items: i32 = job.chunks.iter().map(|chunk| chunk.items).sum();
+        let add = tx.prepare_cached(ADD_JOB).await?;
+        let retention = job.retention.as_secs_f64();
+        let parameters: [Parameter<'_>; 7] =
+            [&job.id, &job.client, &job.pipeline, &job.skips, &items, &job.deadline_at, &retention];
+        tx.execute(&add, &parameters).await?;
+        copy_chunks(&tx, job).await?;
+        copy_tasks(&tx, job).await?;
+        let close = tx.prepare_cached(ADD_CLOSE).await?;
+        tx.execute(&close, &[&super::OWN_CLIENT, &job.id, &job.deadline_at]).await?;
+        let notify = tx.prepare_cached(NOTIFY).await?;
+        tx.execute(&notify, &[&TASKS_CHANNEL]).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+}
+
+async fn copy_chunks(tx: &Transaction<'_>, job: &NewJob) -> Result<(), StoreError> {
+    let types = [Type::UUID, Type::INT4, Type::TEXT, Type::INT4, Type::BYTEA, Type::BYTEA];
+    let writer = BinaryCopyInWriter::new(tx.copy_in(COPY_CHUNKS).await?, &types);
+    pin_mut!(writer);
+    for (no, chunk) in (0i32..).zip(&job.chunks) {
+        writer
+            .as_mut()
+            .write(&[&job.id, &no, &chunk.operator, &chunk.items, &chunk.sealed, &chunk.tokens])
+            .await?;
+    }
+    writer.finish().await?;
+    Ok(())
+}
+
+async fn copy_tasks(tx: &Transaction<'_>, job: &NewJob) -> Result<(), StoreError> {
+    let types = [Type::TEXT, Type::UUID, Type::UUID, Type::INT4, Type::TIMESTAMPTZ];
+    let writer = BinaryCopyInWriter::new(tx.copy_in(COPY_TASKS).await?, &types);
+    pin_mut!(writer);
+    let kind = super::tasks::Kind::Chunk.word();
+    for (no, chunk) in (0i32..).zip(&job.chunks) {
+        writer.as_mut().write(&[&kind, &job.client, &job.id, &no, &chunk.deadline_at]).await?;
+    }
+    writer.finish().await?;
+    Ok(())
+}
