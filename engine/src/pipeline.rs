@@ -180,6 +180,15 @@ impl Pipeline {
         rest
     }
 
+    /// The same pipeline with one of its stages alone. Nothing is left of it when the stage is not in it, or reads what
+    /// others write.
+    #[must_use]
+    pub fn only(&self, stage: &str) -> Self {
+        let others: Vec<&str> =
+            self.slots.iter().map(|slot| &*slot.name).filter(|name| *name != stage).collect();
+        self.without(&others)
+    }
+
     /// The stages that nobody switched off, and that do not run because what they read is no longer written.
     pub fn bereft(&self) -> &[Arc<str>] {
         &self.bereft

@@ -24,6 +24,20 @@ pub enum Category {
 }
 
 impl Category {
+    /// All of them, in the order in which verdicts are counted.
+    pub const ALL: [Self; 10] = [
+        Self::Deliverable,
+        Self::Undeliverable,
+        Self::Risky,
+        Self::Disposable,
+        Self::Unknown,
+        Self::Duplicate,
+        Self::InvalidSyntax,
+        Self::RandomPattern,
+        Self::HighRisk,
+        Self::AcceptAll,
+    ];
+
     /// The word on the wire.
     pub fn word(self) -> &'static str {
         match self {

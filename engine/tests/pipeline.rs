@@ -298,6 +298,16 @@ async fn what_is_switched_off_does_not_run() {
     assert_eq!(reports.iter().map(|report| &*report.stage).collect::<Vec<_>>(), ["two"]);
 }
 
+#[tokio::test]
+async fn a_stage_can_run_alone() {
+    let pipeline = Pipeline::new("test", vec![mark("one"), mark("two"), mark("three")]).unwrap();
+    let mut batch = batch(&["a"]);
+    let cx = Context::within(Duration::from_secs(1));
+    let reports = pipeline.only("two").run(&cx, &mut batch).await;
+    assert_eq!(reports.iter().map(|report| &*report.stage).collect::<Vec<_>>(), ["two"]);
+    assert!(pipeline.only("four").run(&cx, &mut batch).await.is_empty());
+}
+
 #[test]
 fn who_reads_what_is_switched_off_is_switched_off_too() {
     struct Link(&'static str, &'static [&'static str], &'static [&'static str]);

@@ -10,7 +10,7 @@ use anyhow::Result;
 use mailsonde_builtin::{lists::Lists, syntax};
 use mailsonde_config::{Settings, StageSection};
 use mailsonde_engine::{Address, BoxFuture, History, HistoryError, Prober, Remembered, Resolver};
-use mailsonde_net::{HickoryResolver, SmtpProber};
+use mailsonde_net::{Commons, HickoryResolver, SmtpProber};
 use mailsonde_wasm::{Host, PluginConfig, WasmStage};
 
 use super::{compiled_folder, data_folder, plugins};
@@ -21,6 +21,7 @@ pub struct Parts<'s> {
     pub(super) lists: Arc<Lists>,
     pub(super) syntax_policy: Option<syntax::Policy>,
     history: Option<Arc<dyn History>>,
+    commons: Commons,
     resolver: OnceLock<Arc<dyn Resolver>>,
     prober: OnceLock<SmtpProber>,
     host: OnceLock<Host>,
@@ -39,6 +40,7 @@ impl<'s> Parts<'s> {
             lists: Arc::new(Lists::load(&data_folder(settings)?)?),
             syntax_policy: None,
             history: None,
+            commons: Commons::default(),
             resolver: OnceLock::new(),
             prober: OnceLock::new(),
             host: OnceLock::new(),
@@ -56,6 +58,12 @@ impl<'s> Parts<'s> {
     #[must_use]
     pub fn with_history(self, history: Arc<dyn History>) -> Self {
         Self { history: Some(history), ..self }
+    }
+
+    /// The same parts with a prober that shares with those of other processes.
+    #[must_use]
+    pub fn with_commons(self, commons: Commons) -> Self {
+        Self { commons, ..self }
     }
 
     pub(super) fn has_history(&self) -> bool {
@@ -80,7 +88,8 @@ impl<'s> Parts<'s> {
         if let Some(prober) = self.prober.get() {
             return Ok(Arc::new(prober.clone()));
         }
-        let prober = SmtpProber::new(self.settings.section("smtp")?, self.resolver()?)
+        let (config, commons) = (self.settings.section("smtp")?, self.commons.clone());
+        let prober = SmtpProber::sharing(config, self.resolver()?, commons)
             .map_err(|error| self.settings.invalid(&format!("smtp.{}", error.key), error.message))?;
         Ok(Arc::new(self.prober.get_or_init(|| prober).clone()))
     }

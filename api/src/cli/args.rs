@@ -53,6 +53,8 @@ pub(super) enum Command {
     Job(JobCommand),
     /// Work at submitted jobs until told to end (Ctrl-C; twice: at once)
     Work(WorkArgs),
+    /// Remove people from everything that is kept: their rows in jobs, and the memory of their mailboxes
+    Forget(ForgetArgs),
     /// Bring the database's schema up to date; every command that needs it does so too
     Migrate,
     /// Print a completion script for a shell
@@ -205,6 +207,13 @@ pub(super) struct WorkArgs {
     /// End when nothing is left to do
     #[arg(long)]
     pub until_idle: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct ForgetArgs {
+    /// Addresses
+    #[arg(value_name = "ADDRESS", required = true)]
+    pub addresses: Vec<String>,
 }
 
 #[derive(Debug, ClapArgs)]

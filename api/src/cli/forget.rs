@@ -10,7 +10,10 @@ use mailsonde_builtin::syntax;
 use mailsonde_engine::Address;
 
 use super::{Usage, args::ForgetArgs, service::Service};
-use crate::store::{Forgotten, Store, forget};
+use crate::{
+    jobs::forget::{Forgotten, forget},
+    store::Store,
+};
 
 /// Runs the command. All addresses are read before the first is forgotten.
 pub(super) fn run(config: Option<&Path>, args: &ForgetArgs) -> Result<()> {

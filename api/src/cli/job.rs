@@ -6,6 +6,7 @@ use anstream::println;
 use anyhow::{Context as _, Result, bail};
 use jiff::Timestamp;
 use mailsonde_config::did_you_mean;
+use mailsonde_engine::Category;
 use serde_json::json;
 use uuid::Uuid;
 
@@ -22,8 +23,7 @@ use crate::{
     jobs::{
         capacity::Site,
         config::JobsConfig,
-        ending::{self, CATEGORIES},
-        results,
+        ending, results,
         submit::{Request, SubmitError, submit},
     },
     store::{
@@ -137,7 +137,7 @@ fn show(service: &Service, id: Uuid, format: JobFormat) -> Result<()> {
 /// Categories that occur, once they are counted.
 fn words(row: &JobRow) -> Vec<(String, i32)> {
     let counts = row.counts.as_deref().unwrap_or_default();
-    let words = CATEGORIES.iter().map(|category| category.word().to_owned());
+    let words = Category::ALL.iter().map(|category| category.word().to_owned());
     words.zip(counts.iter().copied()).filter(|(_, count)| *count > 0).collect()
 }
 

@@ -5,6 +5,7 @@ mod bounces;
 mod config;
 mod data;
 mod explain;
+mod forget;
 mod human;
 mod input;
 mod job;
@@ -66,6 +67,7 @@ fn dispatch(args: Args) -> Result<()> {
         Command::Plugin(command) => plugin::run(file, &command),
         Command::Job(command) => job::run(file, &command),
         Command::Work(args) => work::run(file, &args),
+        Command::Forget(args) => forget::run(file, &args),
         Command::Migrate => work::migrate(file),
         Command::Completions { shell } => {
             // Into memory first: the generator panics when the reader of a pipe leaves.

@@ -3,6 +3,7 @@
 use std::{path::Path, sync::Arc};
 
 use anyhow::Result;
+use mailsonde_net::Commons;
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     sync::Mutex,
@@ -17,12 +18,12 @@ use crate::{
         work::{Desk, work},
     },
     reload::keep_plugins_fresh,
-    store::history::StoredHistory,
+    store::{history::StoredHistory, leases::StoredRation},
 };
 
 /// Runs the command.
 pub(super) fn run(config: Option<&Path>, args: &WorkArgs) -> Result<()> {
-    let service = Service::open(config)?;
+    let service = Service::open_patiently(config)?;
     let done = works(&service, args);
     service.close()?;
     done
@@ -37,13 +38,16 @@ fn works(service: &Service, args: &WorkArgs) -> Result<()> {
     let Service { settings, runtime, store } = service;
     let _within = runtime.enter();
     let history = StoredHistory::new(store.workers().clone(), store.keys().clone());
-    let parts = Parts::new(settings)?.with_history(Arc::new(history));
+    let id = Uuid::now_v7();
+    let ration = Arc::new(StoredRation::new(store.workers().clone(), store.keys().clone(), id));
+    let commons = Commons { ration: Some(ration.clone()) };
+    let parts = Parts::new(settings)?.with_history(Arc::new(history)).with_commons(commons);
     let desk = Arc::new(Desk::new(settings, &parts, store.clone())?);
     let plugins = parts.plugins();
     if !plugins.is_empty() {
         tokio::spawn(keep_plugins_fresh(plugins));
     }
-    let queue = Queue::new(store.clone(), Uuid::now_v7(), desk.terms());
+    let queue = Queue::new(store.clone(), id, desk.terms());
     let signals = Mutex::new(Signals::new()?);
     let worked = runtime.block_on(work(
         desk,
@@ -60,6 +64,8 @@ fn works(service: &Service, args: &WorkArgs) -> Result<()> {
     if let Some(prober) = parts.smtp() {
         runtime.block_on(prober.close());
     }
+    // Who does not give up what he has is known to be gone a little later.
+    let _ = runtime.block_on(ration.leave());
     worked
 }
 

@@ -1,7 +1,7 @@
 //! What this installation can do: from the configuration, and from what was learned of operators.
 
 use anyhow::Result;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use mailsonde_builtin::smtp_probe;
 use mailsonde_config::Settings;
 use mailsonde_net::SmtpConfig;
@@ -10,9 +10,13 @@ use super::{
     config::JobsConfig,
     plan::{
         admission::Installation,
-        capacity::{Capacities, Capacity},
+        capacity::{Capacities, Capacity, Memory},
     },
 };
+use crate::store::capacity::Memory as Heard;
+
+/// The hosts of a domain of nobody known, as the store names them all. Has no dot, so it is no domain itself.
+pub(super) const DOMAIN: &str = "domain";
 
 /// Recipients that a session asks about in a second where nothing is known yet: five round trips of 50 ms for a window of
 /// nine, and a host that takes its time.
@@ -27,8 +31,9 @@ const AGAIN_ELSEWHERE: f64 = 0.15;
 const OFFLINE_PER_SECOND: f64 = 20_000.0;
 
 /// What there is to plan with.
+#[derive(Clone)]
 pub(crate) struct Site {
-    pub(super) capacities: Capacities,
+    capacities: Capacities,
     pub(super) greylist_wait: SignedDuration,
     sessions: usize,
     tasks: usize,
@@ -70,6 +75,25 @@ impl Site {
         })
     }
 
+    /// What was configured, and what was heard since.
+    pub(super) fn heard(&self, heard: &[(String, Heard)]) -> Capacities {
+        let mut capacities = self.capacities.clone();
+        for (operator, heard) in heard {
+            let capacity = self.of(operator).clone().remembering(of_store(*heard));
+            if operator == DOMAIN {
+                capacities.domain = capacity;
+            } else {
+                capacities.operators.insert(operator.as_str().into(), capacity);
+            }
+        }
+        capacities
+    }
+
+    /// What is assumed of an operator, of [`DOMAIN`] or of [`MIXED`](super::plan::cut::MIXED).
+    pub(super) fn of(&self, operator: &str) -> &Capacity {
+        if operator == DOMAIN { &self.capacities.domain } else { self.capacities.of(operator) }
+    }
+
     /// What is shared by all operators, with so many processes at work. A job that comes before the first worker counts on
     /// one.
     pub(super) fn installation(&self, workers: usize, client_tasks: usize) -> Installation {
@@ -80,6 +104,18 @@ impl Site {
             client_tasks: to_f64(client_tasks),
         }
     }
+}
+
+/// As the plan has it.
+pub(super) fn of_store(heard: Heard) -> Memory {
+    let Heard { usual, lately, again, heard_at } = heard;
+    Memory { usual, lately, again, heard_at: Some(heard_at) }
+}
+
+/// As the store has it; heard of by this moment at the latest.
+pub(super) fn to_store(memory: Memory, now: Timestamp) -> Heard {
+    let Memory { usual, lately, again, heard_at } = memory;
+    Heard { usual, lately, again, heard_at: heard_at.unwrap_or(now) }
 }
 
 /// Limits are small numbers.

@@ -9,10 +9,10 @@ use std::{
     time::Duration,
 };
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use mailsonde_engine::{
-    Batch, BoxFuture, Context, EgressId, FaultCause, Finding, Pipeline, Subject, SubjectId, SystemClock,
-    Verdict,
+    Batch, BoxFuture, Category, Context, EgressId, FaultCause, Finding, Pipeline, Subject, SubjectId,
+    SystemClock, Verdict,
 };
 use tokio::{
     sync::{mpsc, watch},
@@ -20,9 +20,11 @@ use tokio::{
 };
 
 use super::{
-    ending::{self, CATEGORIES},
+    ending,
     person::tokens,
+    plan::schedule::Window,
     queue::{Done, Leased, TaskError, Word},
+    results::SOURCE,
     rows::{
         RowsError,
         items::{self, Item},
@@ -33,7 +35,7 @@ use super::{
 use crate::store::{
     StoreError,
     chunks::{self, Deferred, NewPart, StoredChunk},
-    history,
+    history, jobs,
     keys::Row,
     tasks::{ChunkId, Lease},
 };
@@ -52,6 +54,9 @@ const ROUNDS_MAX: i32 = 50;
 
 /// How long to try to write verdicts down that the store does not take, in leases: after that somebody else has them.
 const WRITE_LEASES_MAX: u32 = 3;
+
+/// The stage that duplicates run through too: whether something is an address, each row is told for itself.
+const SYNTAX: &str = "syntax";
 
 /// Works at a chunk.
 pub(super) async fn run(desk: Arc<Desk>, leased: Leased) -> Result<Done, TaskError> {
@@ -74,14 +79,19 @@ pub(super) async fn run(desk: Arc<Desk>, leased: Leased) -> Result<Done, TaskErr
     if let Err(wait) = desk.may_begin(&pipeline, &stored.operator).await {
         return Ok(Done::Snooze(wait.min(left)));
     }
-    let items = remaining(&desk, id, &stored).await?;
+    let mut items = remaining(&desk, id, &stored).await?;
+    items.sort_by_key(|item| item.duplicate_of.is_some());
     let budget = desk.config.task_max.min(left);
     Shift { desk, id, stored, items, left: Instant::now() + left, leased }.work(&pipeline, budget).await
 }
 
 async fn load(desk: &Desk, id: ChunkId) -> Result<Option<StoredChunk>, StoreError> {
     let client = desk.store.worker().await?;
-    chunks::chunk(&client, id).await
+    let stored = chunks::chunk(&client, id).await?;
+    if stored.as_ref().is_some_and(|stored| stored.is_first) {
+        jobs::begin(&client, id.job).await?;
+    }
+    Ok(stored)
 }
 
 /// The items that have no final verdict yet.
@@ -115,6 +125,7 @@ struct Shift {
     desk: Arc<Desk>,
     id: ChunkId,
     stored: StoredChunk,
+    /// Duplicates come last.
     items: Vec<Item>,
     /// When the job's deadline is near.
     left: Instant,
@@ -167,11 +178,16 @@ impl Shift {
             attempt: u32::try_from(self.stored.round).unwrap_or_default(),
             canceled,
         };
-        let subjects = self.items.iter().map(subject).collect();
+        let mut subjects: Vec<Subject> = self.items.iter().map(subject).collect();
+        let duplicates = subjects.split_off(self.items.partition_point(|item| item.duplicate_of.is_none()));
         let task = tokio::spawn(async move {
             let mut batch = Batch::new(subjects).watched(watcher);
             pipeline.run(&cx, &mut batch).await;
-            batch.into_subjects()
+            let mut subjects = batch.into_subjects();
+            let mut batch = Batch::new(duplicates);
+            pipeline.only(SYNTAX).run(&cx, &mut batch).await;
+            subjects.extend(batch.into_subjects());
+            subjects
         });
         let task = AbortOnDrop(task);
         Box::pin(async move { task.await })
@@ -231,7 +247,6 @@ impl Shift {
         }
         let deferred = self.deferred(later);
         self.write(&verdicts, Some(deferred)).await?;
-        self.learn(&verdicts).await;
         self.end_job().await;
         Ok(Done::Settled)
     }
@@ -243,6 +258,7 @@ impl Shift {
             None if has_fault(subject, FaultCause::RequestDeadline) => (TOGETHER, None),
             None => return None,
         };
+        // Where the plan has no time for another round, one more try costs nobody his deadline.
         let is_in_time = Instant::now() + wait + TOGETHER < self.left;
         (is_in_time && self.stored.round < ROUNDS_MAX).then_some((wait, egress))
     }
@@ -271,13 +287,15 @@ impl Shift {
         let keys = self.desk.store.keys().clone();
         let tokens = tokens(&keys, self.leased.task.client, items.iter().map(|item| &*item.input));
         let plain = items::write(&items);
+        let wait = group.iter().map(|(wait, _)| *wait).max().unwrap_or_default();
         Deferred {
             operator: self.stored.operator.clone(),
             items: i32::try_from(items.len()).unwrap_or(i32::MAX),
             round: self.stored.round + 1,
             seal: Box::new(move |id| keys.seal(Row::Chunk { job: id.job, no: id.no }, &plain)),
             tokens,
-            wait: group.iter().map(|(wait, _)| *wait).max().unwrap_or_default(),
+            wait,
+            within: within(self.left.saturating_duration_since(Instant::now()), wait),
         }
     }
 
@@ -285,7 +303,7 @@ impl Shift {
     /// again because of it.
     async fn write(&mut self, verdicts: &[Judged], last: Option<Vec<Deferred>>) -> Result<(), TaskError> {
         let no = self.stored.next_part;
-        let mut counts = vec![0; CATEGORIES.len()];
+        let mut counts = vec![0; Category::ALL.len()];
         for judged in verdicts.iter().filter(|judged| judged.is_final) {
             ending::count(&mut counts, judged.verdict.judgement.category);
         }
@@ -307,6 +325,7 @@ impl Shift {
             }
         }
         self.stored.next_part += 1;
+        self.learn(verdicts).await;
         Ok(())
     }
 
@@ -349,10 +368,23 @@ impl Shift {
 }
 
 fn subject(item: &Item) -> Subject {
-    match item.egress {
+    let mut subject = match item.egress {
         Some(egress) => Subject::returning(item.input.clone(), egress),
         None => Subject::new(item.input.clone()),
+    };
+    if let Some(row) = item.duplicate_of {
+        subject.note(&Arc::from(SOURCE), Finding::DuplicateOf(row.into()));
     }
+    subject
+}
+
+/// From now until the virtual deadline of a chunk that is left alone for some time: the plan's, or that of its job, which
+/// is so far away, where the plan has no time for another round.
+fn within(left: Duration, wait: Duration) -> Duration {
+    let (now, wait) = (Timestamp::now(), SignedDuration::try_from(wait).unwrap_or(SignedDuration::MAX));
+    let Ok(deadline) = now.checked_add(left) else { return left };
+    let again = Window { created: now, deadline, greylist_wait: wait }.again(now, wait);
+    again.and_then(|again| Duration::try_from(again.at.duration_since(now)).ok()).unwrap_or(left)
 }
 
 /// Ends when the handler is told something.
@@ -382,5 +414,21 @@ impl Future for AbortOnDrop {
 impl Drop for AbortOnDrop {
     fn drop(&mut self) {
         self.0.abort();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::jobs::plan::schedule::ROUND;
+
+    #[test]
+    fn who_comes_back_has_a_round_of_time_or_what_is_left() {
+        let (hour, wait) = (Duration::from_hours(1), Duration::from_mins(5));
+        let round = Duration::try_from(ROUND).unwrap();
+        assert_eq!(within(hour, wait), wait + round);
+        assert_eq!(within(wait + round, wait), wait + round);
+        let short = wait + round / 2;
+        assert_eq!(within(short, wait), short);
     }
 }

@@ -10,23 +10,9 @@ use crate::store::{
     jobs::{self, End, Ending},
 };
 
-/// Categories in the order in which they are counted.
-pub(crate) const CATEGORIES: [Category; 10] = [
-    Category::Deliverable,
-    Category::Undeliverable,
-    Category::Risky,
-    Category::Disposable,
-    Category::Unknown,
-    Category::Duplicate,
-    Category::InvalidSyntax,
-    Category::RandomPattern,
-    Category::HighRisk,
-    Category::AcceptAll,
-];
-
 /// Counts one more of a category.
 pub(crate) fn count(counts: &mut [i32], category: Category) {
-    if let Some(place) = CATEGORIES.iter().position(|known| *known == category) {
+    if let Some(place) = Category::ALL.iter().position(|known| *known == category) {
         counts[place] += 1;
     }
 }
@@ -35,11 +21,11 @@ pub(crate) fn count(counts: &mut [i32], category: Category) {
 pub(crate) async fn end(store: &Store, job: Uuid, how: End) -> Result<bool, StoreError> {
     let mut client = store.worker().await?;
     let Some(ending) = Ending::begin(&mut client, job, how).await? else { return Ok(false) };
-    let counts = match ending.counts(CATEGORIES.len()).await? {
+    let counts = match ending.counts(Category::ALL.len()).await? {
         Some(counts) => counts,
         None => {
             let contents = ending.contents().await?;
-            let mut counts = vec![0; CATEGORIES.len()];
+            let mut counts = vec![0; Category::ALL.len()];
             for judged in results::open(store.keys(), job, &contents, Some(how))? {
                 count(&mut counts, judged.verdict.judgement.category);
             }

@@ -4,17 +4,26 @@
 //! | | |
 //! |---|---|
 //! | `submit` | inputs become a job, if it can be done in time |
+//! | `duplicates` | rows that name the mailbox of an earlier one |
 //! | `plan` | which items go together, when, and whether there is room: no clock, no store |
 //! | `queue` | the tasks that workers take |
 //! | `work` | a process that works: its queue, its keeper, its handlers |
+//! | `opening` | whether an operator has room for one more chunk |
+//! | `commons`, `observer` | what probers learn, told to those of other processes and to the plan |
 //! | `chunk` | the handler of a chunk: asks, records, defers |
+//! | `forget` | somebody who wants it is removed from all of them |
 //! | `ending`, `results` | how a job ends, and what there is to read of it |
 //! | `rows` | how items and verdicts are written down |
 
 pub(crate) mod capacity;
 pub(crate) mod chunk;
+pub(crate) mod commons;
 pub(crate) mod config;
+pub(crate) mod duplicates;
 pub(crate) mod ending;
+pub(crate) mod forget;
+pub(crate) mod observer;
+pub(crate) mod opening;
 pub(crate) mod person;
 pub mod plan;
 pub(crate) mod queue;

@@ -6,13 +6,17 @@
 //! |---|---|
 //! | `backend` | hands claimed tasks to an apalis worker, and ends with it |
 //! | `settle` | what becomes of a task when its handler is done |
-//! | `keeper` | extends leases, takes back those that ran out |
+//! | `removal` | removes finished tasks, as many together as there are |
+//! | `keeper` | extends leases |
+//! | `sweeper` | takes back leases that ran out, and ends jobs that nobody has ended |
 //! | `bell` | hears of new tasks and of jobs that end |
 
 mod backend;
 mod bell;
 mod keeper;
+mod removal;
 mod settle;
+mod sweeper;
 
 use std::{
     collections::HashMap,
@@ -26,11 +30,13 @@ use std::{
 use tokio::sync::{Notify, watch};
 use uuid::Uuid;
 
+use self::removal::Removal;
 pub(crate) use self::{
     backend::TaskQueue,
     bell::listen,
     keeper::keep,
     settle::{Done, TaskError},
+    sweeper::sweep,
 };
 use crate::store::{
     Shared, StoreError,
@@ -56,11 +62,12 @@ pub(crate) struct Queue {
     pub(crate) worker: Uuid,
     pub(crate) terms: Terms,
     held: Mutex<HashMap<Lease, watch::Sender<Word>>>,
+    finished: Removal,
     at_work: AtomicUsize,
     /// A task may be there, or a place has become free.
     wake: Notify,
     /// A job has ended or was paused.
-    look: Notify,
+    look: watch::Sender<()>,
     /// No task is to be taken any more.
     draining: watch::Sender<bool>,
     /// How many times nothing was found to do.
@@ -93,9 +100,10 @@ impl Queue {
             worker,
             terms,
             held: Mutex::default(),
+            finished: Removal::default(),
             at_work: AtomicUsize::new(0),
             wake: Notify::new(),
-            look: Notify::new(),
+            look: watch::Sender::default(),
             draining: watch::Sender::default(),
             idle: watch::Sender::default(),
         })
@@ -113,14 +121,18 @@ impl Queue {
         }
     }
 
-    /// Ends when there was nothing to do, twice in a row and with nothing at work between.
+    /// Ends when nothing is at work here, and nothing is left to do anywhere.
     pub(crate) async fn is_idle(&self) {
         let mut idle = self.idle.subscribe();
         while idle.changed().await.is_ok() {
-            if self.at_work.load(Relaxed) == 0 {
+            if self.at_work.load(Relaxed) == 0 && matches!(self.is_pending().await, Ok(false)) {
                 return;
             }
         }
+    }
+
+    async fn is_pending(&self) -> Result<bool, StoreError> {
+        tasks::is_pending(&self.store.worker().await?).await
     }
 
     /// Claims tasks for the free places of this process.
@@ -129,9 +141,19 @@ impl Queue {
         if places == 0 {
             return Ok(Vec::new());
         }
-        let mut client = self.store.worker().await?;
-        let claimed = tasks::claim(&mut client, self.worker, self.terms.lease, places).await?;
+        let client = self.store.worker().await?;
+        let claimed = tasks::claim(&client, self.worker, self.terms.lease, places).await?;
         Ok(claimed.into_iter().map(|task| self.hold(task)).collect())
+    }
+
+    /// How long nothing will be due, as far as is known: `poll` at most.
+    async fn until_due(&self) -> Result<Duration, StoreError> {
+        if self.at_work.load(Relaxed) >= self.terms.at_once {
+            // Whoever ends wakes us.
+            return Ok(self.terms.poll);
+        }
+        let next = tasks::next_due(&self.store.worker().await?).await?;
+        Ok(next.map_or(self.terms.poll, |next| next.min(self.terms.poll)))
     }
 
     fn hold(self: &Arc<Self>, task: Claimed) -> Leased {

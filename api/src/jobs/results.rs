@@ -17,10 +17,11 @@ use crate::store::{
 };
 
 /// Who finds what a job itself says of an item.
-const SOURCE: &str = "job";
+pub(super) const SOURCE: &str = "job";
 
 /// The verdicts of a job, by row. `ended`: those who have none get that word; before, they are left out. Who was put off
-/// and never heard again keeps the verdict from before.
+/// and never heard again keeps the verdict from before. What cannot be opened does not keep a job from ending: whose rows
+/// are lost with it get a verdict without their input.
 pub(crate) fn open(
     keys: &Keyring,
     job: Uuid,
@@ -28,14 +29,27 @@ pub(crate) fn open(
     ended: Option<End>,
 ) -> Result<Vec<Judged>, StoreError> {
     let mut known = BTreeMap::new();
+    let mut is_lost = false;
     for chunk in &contents.chunks {
-        let inputs = inputs(keys, job, chunk)?;
-        for (no, sealed) in &chunk.parts {
-            let plain = keys.open(Row::Part { job, chunk: chunk.no, no: *no }, sealed)?;
-            let verdicts = verdicts::read(&plain, |row| inputs.get(&row).cloned()).map_err(unreadable)?;
-            known.extend(verdicts.into_iter().map(|judged| (judged.row, judged)));
+        let (inputs, mut is_damaged) = match inputs(keys, job, chunk) {
+            Ok(inputs) => (inputs, false),
+            Err(error) => {
+                pass_over(job, chunk, error, ended)?;
+                (BTreeMap::new(), true)
+            }
+        };
+        is_lost |= is_damaged;
+        let parts = if is_damaged { &[][..] } else { &chunk.parts };
+        for (no, sealed) in parts {
+            match part(keys, Row::Part { job, chunk: chunk.no, no: *no }, sealed, &inputs) {
+                Ok(verdicts) => known.extend(verdicts.into_iter().map(|judged| (judged.row, judged))),
+                Err(error) => {
+                    pass_over(job, chunk, error, ended)?;
+                    is_damaged = true;
+                }
+            }
         }
-        let cause = match (chunk.is_dead, ended) {
+        let cause = match (chunk.is_dead || is_damaged, ended) {
             (true, _) => Some(FaultCause::Error),
             (false, Some(End::DeadlinePassed)) => Some(FaultCause::RequestDeadline),
             (false, Some(End::Canceled)) => Some(FaultCause::Canceled),
@@ -46,6 +60,11 @@ pub(crate) fn open(
             known.entry(row).or_insert_with(|| without_answer(row, input, cause));
         }
     }
+    if is_lost {
+        for row in 1..=contents.items {
+            known.entry(row).or_insert_with(|| without_answer(row, Box::default(), FaultCause::Error));
+        }
+    }
     let is_told = |judged: &Judged| judged.is_final || ended.is_some();
     Ok(known.into_values().filter(is_told).collect())
 }
@@ -54,6 +73,25 @@ fn inputs(keys: &Keyring, job: Uuid, chunk: &KeptChunk) -> Result<BTreeMap<u32, 
     let plain = keys.open(Row::Chunk { job, no: chunk.no }, &chunk.sealed)?;
     let waiting = items::read(&plain).map_err(unreadable)?;
     Ok(waiting.into_iter().map(|item| (item.row, item.input)).collect())
+}
+
+fn part(
+    keys: &Keyring,
+    row: Row<'_>,
+    sealed: &[u8],
+    inputs: &BTreeMap<u32, Box<str>>,
+) -> Result<Vec<Judged>, StoreError> {
+    let plain = keys.open(row, sealed)?;
+    verdicts::read(&plain, |row| inputs.get(&row).cloned()).map_err(unreadable)
+}
+
+/// A job that has ended, or is about to, is told without what cannot be opened. Before, somebody may yet bring it back.
+fn pass_over(job: Uuid, chunk: &KeptChunk, error: StoreError, ended: Option<End>) -> Result<(), StoreError> {
+    if ended.is_none() {
+        return Err(error);
+    }
+    tracing::error!("chunk {} of job {job} is lost: {error}", chunk.no);
+    Ok(())
 }
 
 fn unreadable(error: RowsError) -> StoreError {

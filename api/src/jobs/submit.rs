@@ -9,13 +9,15 @@ use uuid::Uuid;
 use super::{
     capacity::Site,
     config::JobsConfig,
+    duplicates,
     person::tokens,
     plan::{
-        admission::{Admission, Demand, Load, Waiting, admit},
-        cut::{Chunk, Keys, cut, cut_offline},
+        admission::{Admission, Demand, Installation, Load, Waiting, admit},
+        capacity::Capacities,
+        cut::{Chunk, Key, Keys, OFFLINE, cut, cut_offline},
         schedule::{Window, share},
     },
-    rows::items::{self, Item},
+    rows::items::{Item, write},
 };
 use crate::store::{
     Store, StoreError,
@@ -24,7 +26,7 @@ use crate::store::{
 };
 
 /// The shortest time that a job may have: less is over before a worker has seen it.
-const WINDOW_MIN: Duration = Duration::from_secs(10);
+const WINDOW_MIN: Duration = Duration::from_secs(30);
 
 /// The longest one. Nobody can say what mail servers bear then.
 const WINDOW_MAX: Duration = Duration::from_hours(24 * 30);
@@ -73,7 +75,8 @@ pub(crate) enum SubmitError {
 
 /// `.0`: from now until the earliest deadline that can be kept.
 fn earliest(within: Option<SignedDuration>) -> String {
-    let within = within.and_then(|within| Duration::try_from(within).ok());
+    // Up to the next whole second: sooner would be refused again.
+    let within = within.and_then(|within| u64::try_from(within.as_secs() + 1).ok()).map(Duration::from_secs);
     within.map_or_else(
         || "nor within a month".to_owned(),
         |within| format!("the earliest deadline is in {}", humantime::format_duration(within)),
@@ -102,9 +105,10 @@ pub(crate) async fn submit(
         return Err(SubmitError::TooMany);
     }
     let id = Uuid::now_v7();
-    let cuts = if request.asks { cut_by_operator(&request.inputs) } else { cut_offline(items) };
+    let duplicates = duplicates::mark(&request.inputs);
+    let cuts = if request.asks { cut_by_operator(&request.inputs, &duplicates) } else { cut_offline(items) };
     // Sealed before anybody is kept waiting.
-    let chunks = seal(store.keys(), id, request.client, &cuts, &request.inputs);
+    let chunks = seal(store.keys(), id, request.client, &cuts, &request.inputs, &duplicates);
     let Request { client, pipeline, skips, .. } = request;
     let mut connection = store.request().await?;
     let submission = Submission::begin(&mut connection, client).await?;
@@ -114,7 +118,9 @@ pub(crate) async fn submit(
     let window = Window { created, deadline, greylist_wait: site.greylist_wait };
     let backlog = submission.backlog().await?;
     let workers = submission.workers(config.lease * LEASES_UNTIL_GONE).await?;
-    weigh(site, window, &cuts, &backlog, submission.running_max, workers)?;
+    let capacities = site.heard(&submission.heard().await?);
+    let there = site.installation(workers, submission.running_max);
+    weigh(&capacities, there, window, &cuts, &backlog)?;
     let due = due(&window, &cuts);
     let chunks = chunks.into_iter().zip(due).map(|(chunk, due)| NewChunk { deadline_at: due, ..chunk });
     let job = NewJob {
@@ -130,22 +136,39 @@ pub(crate) async fn submit(
     Ok(id)
 }
 
-fn cut_by_operator(inputs: &[String]) -> Vec<Chunk> {
+/// Duplicates go where there is room: nobody is asked about them.
+fn cut_by_operator(inputs: &[String], duplicates: &[Option<u32>]) -> Vec<Chunk> {
     let mut keys = Keys::new(|domain: &str| Operator::of_domain(domain).map(Operator::id));
-    let of_items: Vec<_> = inputs.iter().map(|input| keys.of(input)).collect();
+    let mut key = |(input, duplicate): (&String, &Option<u32>)| match duplicate {
+        Some(_) => Key::NOBODY,
+        None => keys.of(input),
+    };
+    let of_items: Vec<_> = inputs.iter().zip(duplicates).map(&mut key).collect();
     cut(&keys, &of_items)
 }
 
 /// Seals each chunk's items for its place in the job.
-fn seal(keys: &Keyring, job: Uuid, client: Uuid, cuts: &[Chunk], inputs: &[String]) -> Vec<NewChunk> {
+fn seal(
+    keys: &Keyring,
+    job: Uuid,
+    client: Uuid,
+    cuts: &[Chunk],
+    inputs: &[String],
+    duplicates: &[Option<u32>],
+) -> Vec<NewChunk> {
     let seal = |(no, cut): (i32, &Chunk)| {
         let input = |row: &u32| inputs[*row as usize].as_str();
-        let item = |row: &u32| Item { row: row + 1, input: input(row).into(), egress: None };
+        let item = |row: &u32| Item {
+            row: row + 1,
+            input: input(row).into(),
+            egress: None,
+            duplicate_of: duplicates[*row as usize],
+        };
         let rows: Vec<Item> = cut.rows.iter().map(item).collect();
         NewChunk {
             operator: cut.operator.clone().into(),
             items: i32::try_from(cut.rows.len()).unwrap_or(i32::MAX),
-            sealed: keys.seal(Row::Chunk { job, no }, &items::write(&rows)),
+            sealed: keys.seal(Row::Chunk { job, no }, &write(&rows)),
             tokens: tokens(keys, client, cut.rows.iter().map(input)),
             deadline_at: Timestamp::UNIX_EPOCH,
         }
@@ -155,22 +178,15 @@ fn seal(keys: &Keyring, job: Uuid, client: Uuid, cuts: &[Chunk], inputs: &[Strin
 
 /// Whether the job and all others can keep their deadlines.
 fn weigh(
-    site: &Site,
+    capacities: &Capacities,
+    installation: Installation,
     window: Window,
     cuts: &[Chunk],
     backlog: &[Backlog],
-    running_max: usize,
-    workers: usize,
 ) -> Result<(), SubmitError> {
     let waiting: Vec<Waiting<'_>> = backlog.iter().map(|chunk| waiting(chunk, window)).collect();
-    let chunks: Vec<(&str, u32)> =
-        cuts.iter().map(|cut| (&*cut.operator, cut.asks.max(row_count(cut)))).collect();
-    let load = Load {
-        now: window.created,
-        capacities: &site.capacities,
-        installation: site.installation(workers, running_max),
-        waiting: &waiting,
-    };
+    let chunks: Vec<(&str, u32)> = cuts.iter().map(|cut| (&*cut.operator, items(cut))).collect();
+    let load = Load { now: window.created, capacities, installation, waiting: &waiting };
     match admit(&load, &Demand { window, chunks: &chunks }) {
         Admission::Accepted => Ok(()),
         Admission::Refused { earliest } => {
@@ -185,14 +201,15 @@ fn waiting(chunk: &Backlog, window: Window) -> Waiting<'_> {
     Waiting {
         operator: &chunk.operator,
         own: chunk.is_own,
-        at: chunk.deadline_at,
+        at: chunk.turn_at,
         latest: if chunk.round == 0 { window.latest() } else { chunk.job_deadline_at },
         items: chunk.items,
     }
 }
 
-fn row_count(cut: &Chunk) -> u32 {
-    u32::try_from(cut.rows.len()).unwrap_or(u32::MAX)
+/// Items of a chunk that take time: those that somebody is asked about, or all of them where nobody is.
+fn items(cut: &Chunk) -> u32 {
+    if &*cut.operator == OFFLINE { u32::try_from(cut.rows.len()).unwrap_or(u32::MAX) } else { cut.asks }
 }
 
 /// The virtual deadlines of chunks: each operator's are spread over the window by themselves.
@@ -205,8 +222,11 @@ fn due(window: &Window, cuts: &[Chunk]) -> Vec<Timestamp> {
     let mut due = Vec::with_capacity(cuts.len());
     for cut in cuts {
         let number = numbers.entry(&cut.operator).or_default();
-        due.push(window.due(share(*number, totals[&*cut.operator], row_count(cut))));
+        due.push(window.due(share(*number, totals[&*cut.operator], items(cut))));
         *number += 1;
     }
     due
 }
+
+#[cfg(test)]
+mod tests;

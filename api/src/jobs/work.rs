@@ -9,15 +9,20 @@ use mailsonde_engine::{Pipeline, Policy};
 use mailsonde_net::SmtpProber;
 use tokio::{
     select, spawn,
+    sync::watch,
     task::{JoinError, JoinHandle},
     time::{sleep, timeout},
 };
 
 use super::{
+    capacity::Site,
     chunk,
+    commons::Tie,
     config::JobsConfig,
     ending,
-    queue::{Done, Leased, Queue, TaskError, TaskQueue, Terms, keep, listen},
+    observer::Observer,
+    opening::Openings,
+    queue::{Done, Leased, Queue, TaskError, TaskQueue, Terms, keep, listen, sweep},
     retention,
 };
 use crate::{
@@ -32,6 +37,9 @@ use crate::{
 /// What a handler gets over `task_max`, within which it ends by itself, to write down what it has.
 const TASK_MARGIN: Duration = Duration::from_mins(2);
 
+/// How long the end of the process waits for the store to hear what hosts bear.
+const LAST_WORD_MAX: Duration = Duration::from_secs(5);
+
 /// What handlers need.
 pub(crate) struct Desk {
     pub(super) store: Shared,
@@ -39,6 +47,8 @@ pub(crate) struct Desk {
     pub(super) policy: Policy,
     pipelines: BTreeMap<String, Pipeline>,
     prober: Option<SmtpProber>,
+    openings: Openings,
+    site: Site,
 }
 
 impl Desk {
@@ -49,12 +59,15 @@ impl Desk {
             let pipeline = assembly::pipeline(settings, parts, &name, &[])?;
             pipelines.insert(name, pipeline);
         }
+        let config: JobsConfig = settings.section("jobs")?;
         Ok(Self {
             store,
-            config: settings.section("jobs")?,
+            site: Site::new(settings, &config)?,
+            config,
             policy: assembly::policy(settings)?,
             pipelines,
             prober: parts.smtp().cloned(),
+            openings: Openings::default(),
         })
     }
 
@@ -76,7 +89,9 @@ impl Desk {
     /// How long to wait, if not.
     pub(super) async fn may_begin(&self, pipeline: &Pipeline, operator: &str) -> Result<(), Duration> {
         match &self.prober {
-            Some(prober) if pipeline.has("smtp-probe") => prober.may_begin(operator).await,
+            Some(prober) if pipeline.has("smtp-probe") => {
+                self.openings.may_begin(operator, prober.may_begin(operator)).await
+            }
             _ => Ok(()),
         }
     }
@@ -89,6 +104,7 @@ pub(crate) async fn work(
     goodbye: impl Future<Output = ()>,
     hurry: impl Future<Output = ()>,
 ) -> Result<()> {
+    let ties = Ties::new(&desk).await;
     let handlers = desk.clone();
     let worker = WorkerBuilder::new(queue.worker.to_string())
         .backend(TaskQueue::new(queue.clone()))
@@ -97,6 +113,7 @@ pub(crate) async fn work(
         .build(move |leased: Leased| handle(handlers.clone(), leased));
     let mut tasks = spawn(worker.run());
     let keeper = spawn(keep(queue.clone(), host_name()));
+    let sweeper = spawn(sweep(queue.clone()));
     let bell = spawn(listen(queue.clone()));
     let ended = select! {
         ended = &mut tasks => ended,
@@ -106,12 +123,43 @@ pub(crate) async fn work(
         }
     };
     keeper.abort();
+    sweeper.abort();
     bell.abort();
+    if let Some(ties) = ties {
+        ties.close().await;
+    }
     if let Ok(client) = desk.store.worker().await {
         // Who does not say goodbye is known to be gone a little later.
         let _ = tasks::worker_gone(&client, queue.worker).await;
     }
     ended?.map_err(|error| anyhow!("the worker ended: {error}"))
+}
+
+/// What ties the prober to those of other processes and to the plan.
+struct Ties {
+    lessons: Tie,
+    observer: JoinHandle<()>,
+    end: watch::Sender<bool>,
+}
+
+impl Ties {
+    /// None where there is no prober.
+    async fn new(desk: &Desk) -> Option<Self> {
+        let prober = desk.prober.clone()?;
+        let (end, ended) = watch::channel(false);
+        let observer = Observer::new(desk.store.clone(), desk.site.clone());
+        let observer = spawn(observer.watch(prober.clone(), desk.config.lease / 3, ended));
+        Some(Self { lessons: Tie::new(desk.store.clone(), prober).await, observer, end })
+    }
+
+    /// Tells what is not told yet, if that does not take long.
+    async fn close(mut self) {
+        self.end.send_replace(true);
+        let ((), observed) = tokio::join!(self.lessons.close(), timeout(LAST_WORD_MAX, &mut self.observer));
+        if observed.is_err() {
+            self.observer.abort();
+        }
+    }
 }
 
 /// Waits for what is at work, for as long as there is patience; then it is stopped, keeps what it has and gives the rest

@@ -15,7 +15,8 @@ use super::{
 pub(super) const WRITING: &str = "select pg_advisory_xact_lock_shared($1)";
 
 pub(super) const CHUNK: &str = "
-select operator, round, sealed, coalesce((select max(no) + 1 from part where part.job = chunk.job and chunk = chunk.no), 0) as next_part
+select operator, round, sealed, coalesce((select max(no) + 1 from part where part.job = chunk.job and chunk = chunk.no), 0) as next_part,
+    (select started_at is null from job where job.id = chunk.job) as is_first
 from chunk where job = $1 and no = $2";
 
 pub(super) const PARTS: &str = "select no, sealed from part where job = $1 and chunk = $2 order by no";
@@ -49,7 +50,7 @@ insert into chunk (job, no, operator, items, round, sealed, tokens) values ($1, 
 pub(super) const ADD_CHUNK_TASK: &str = "
 insert into task (kind, client, job, chunk, due_at, deadline_at)
 select 'chunk', client, id, $2, now() + $3 * interval '1 second',
-    least(deadline_at, now() + $3 * interval '1 second')
+    least(deadline_at, now() + $4 * interval '1 second')
 from job where id = $1";
 
 /// A chunk as it was stored.
@@ -61,6 +62,8 @@ pub(crate) struct StoredChunk {
     pub(crate) sealed: Vec<u8>,
     /// Number of the next part of verdicts.
     pub(crate) next_part: i32,
+    /// None of its job has been worked at yet.
+    pub(crate) is_first: bool,
 }
 
 /// Verdicts on their way into the store.
@@ -79,7 +82,10 @@ pub(crate) struct Deferred {
     /// Seals the rows for the chunk of this number.
     pub(crate) seal: Box<dyn Fn(ChunkId) -> Vec<u8> + Send + Sync>,
     pub(crate) tokens: Vec<u8>,
+    /// How long it is left alone.
     pub(crate) wait: Duration,
+    /// From now until its virtual deadline.
+    pub(crate) within: Duration,
 }
 
 /// The number by which writers of a job's verdicts and those who end it know each other.
@@ -100,6 +106,7 @@ pub(crate) async fn chunk(
         round: row.get("round"),
         sealed: row.get("sealed"),
         next_part: row.get("next_part"),
+        is_first: row.get("is_first"),
     }))
 }
 
@@ -151,10 +158,10 @@ async fn add(tx: &impl GenericClient, job: Uuid, deferred: &Deferred) -> Result<
     let no: i32 = tx.query_one(&next, &[&job]).await?.get(0);
     let sealed = (deferred.seal)(ChunkId { job, no });
     let add = tx.prepare_cached(ADD_CHUNK).await?;
-    let Deferred { operator, items, round, tokens, wait, .. } = deferred;
+    let Deferred { operator, items, round, tokens, wait, within, .. } = deferred;
     tx.execute(&add, &[&job, &no, operator, items, round, &sealed, tokens]).await?;
     let task = tx.prepare_cached(ADD_CHUNK_TASK).await?;
-    tx.execute(&task, &[&job, &no, &wait.as_secs_f64()]).await?;
+    tx.execute(&task, &[&job, &no, &wait.as_secs_f64(), &within.as_secs_f64()]).await?;
     Ok(())
 }
 

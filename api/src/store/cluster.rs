@@ -19,6 +19,8 @@ mod tests;
 use std::path::{Path, PathBuf};
 
 pub(crate) use self::error::ClusterError;
+#[cfg(test)]
+pub(super) use self::tests::{folder as folder_of_tests, open as open_of_tests};
 use self::{
     binaries::Binaries,
     folder::Folder,

@@ -1,5 +1,7 @@
 //! What can go wrong with the store, by what to do about it.
 
+use std::error::Error as _;
+
 use deadpool_postgres::PoolError;
 use tokio_postgres::error::SqlState;
 
@@ -27,6 +29,17 @@ pub(crate) enum StoreError {
 }
 
 impl StoreError {
+    /// The database said nothing: it cannot be reached, or we asked what cannot be asked.
+    fn without_word(error: &tokio_postgres::Error) -> Self {
+        let text = error.to_string();
+        let is_ours =
+            ["serializing", "deserializing", "encoding", "invalid column", "unexpected", "expected"];
+        match is_ours.iter().any(|word| text.contains(word)) {
+            true => Self::Refused(text.into()),
+            false => Self::Away(with_cause(error).into()),
+        }
+    }
+
     /// Whether the same may succeed a moment later.
     pub(crate) fn is_transient(&self) -> bool {
         matches!(self, Self::Away(_) | Self::Conflict(_))
@@ -36,7 +49,7 @@ impl StoreError {
 /// Errors of Postgres are told by their message alone: details quote values.
 impl From<tokio_postgres::Error> for StoreError {
     fn from(error: tokio_postgres::Error) -> Self {
-        let Some(refusal) = error.as_db_error() else { return Self::Away(error.to_string().into()) };
+        let Some(refusal) = error.as_db_error() else { return Self::without_word(&error) };
         let message = format!("{} ({})", refusal.message(), refusal.code().code()).into();
         match refusal.code() {
             &SqlState::T_R_SERIALIZATION_FAILURE
@@ -57,10 +70,18 @@ impl From<PoolError> for StoreError {
     fn from(error: PoolError) -> Self {
         match error {
             PoolError::Backend(error) => match Self::from(error) {
-                refused @ Self::Refused(_) => refused,
-                other => Self::Away(other.to_string().into()),
+                Self::Conflict(message) => Self::Away(message),
+                other => other,
             },
             other => Self::Away(other.to_string().into()),
         }
+    }
+}
+
+/// An error and what is behind it, since the error itself says only at what it happened.
+fn with_cause(error: &tokio_postgres::Error) -> String {
+    match error.source() {
+        Some(cause) => format!("{error}: {cause}"),
+        None => error.to_string(),
     }
 }

@@ -23,7 +23,7 @@ select id, state, pipeline, items, created_at, deadline_at, started_at, ended_at
 from job where client = $1 order by created_at desc, id desc limit $2";
 
 /// A job is begun when the first of its chunks is.
-pub(super) const BEGIN: &str = "update job set started_at = now() where id = any ($1) and started_at is null";
+pub(super) const BEGIN: &str = "update job set started_at = now() where id = $1 and started_at is null";
 
 pub(super) const END_LOCK: &str = "select pg_advisory_xact_lock($1)";
 
@@ -37,6 +37,10 @@ from job where id = $1";
 pub(super) const UNENDED: &str = "
 select id from job where state in ('running', 'paused')
     and not exists (select from task where task.job = job.id and kind = 'chunk' and task.state <> 'dead')";
+
+/// Jobs whose deadline has passed and that nobody has ended: all who work were busy.
+pub(super) const OVERDUE: &str =
+    "select id from job where state in ('running', 'paused') and deadline_at < now()";
 
 pub(super) const IS_LIVE: &str = "select state in ('running', 'paused') from job where id = $1";
 
@@ -134,6 +138,8 @@ impl End {
 
 /// Everything that is kept of a job's items, sealed.
 pub(crate) struct Contents {
+    /// How many rows it has.
+    pub(crate) items: u32,
     pub(crate) chunks: Vec<KeptChunk>,
 }
 
@@ -228,10 +234,10 @@ pub(crate) async fn jobs(
     Ok(client.query(&jobs, &[&of, &limit]).await?.iter().map(JobRow::from).collect())
 }
 
-/// Notes that jobs are being worked at.
-pub(crate) async fn begin(client: &impl GenericClient, jobs: &[Uuid]) -> Result<(), StoreError> {
+/// Notes that a job is being worked at.
+pub(crate) async fn begin(client: &impl GenericClient, job: Uuid) -> Result<(), StoreError> {
     let begin = client.prepare_cached(BEGIN).await?;
-    client.execute(&begin, &[&jobs]).await?;
+    client.execute(&begin, &[&job]).await?;
     Ok(())
 }
 
@@ -245,6 +251,12 @@ pub(crate) async fn is_done(client: &impl GenericClient, job: Uuid) -> Result<bo
 pub(crate) async fn unended(client: &impl GenericClient) -> Result<Vec<Uuid>, StoreError> {
     let unended = client.prepare_cached(UNENDED).await?;
     Ok(client.query(&unended, &[]).await?.iter().map(|row| row.get(0)).collect())
+}
+
+/// Jobs whose deadline has passed, and that nobody has ended.
+pub(crate) async fn overdue(client: &impl GenericClient) -> Result<Vec<Uuid>, StoreError> {
+    let overdue = client.prepare_cached(OVERDUE).await?;
+    Ok(client.query(&overdue, &[]).await?.iter().map(|row| row.get(0)).collect())
 }
 
 /// Stops work at a job until it is resumed. `false`: it is not running.
@@ -276,8 +288,12 @@ async fn switch(
 
 /// Everything that is kept of a job's items.
 pub(crate) async fn contents(client: &impl GenericClient, job: Uuid) -> Result<Contents, StoreError> {
-    let (chunks, parts) =
-        tokio::try_join!(client.prepare_cached(ALL_CHUNKS), client.prepare_cached(ALL_PARTS))?;
+    let (sum, chunks, parts) = tokio::try_join!(
+        client.prepare_cached(SUM),
+        client.prepare_cached(ALL_CHUNKS),
+        client.prepare_cached(ALL_PARTS),
+    )?;
+    let items = client.query_opt(&sum, &[&job]).await?.map_or(0, |row| row.get::<_, i32>("items"));
     let mut kept: Vec<KeptChunk> = client
         .query(&chunks, &[&job])
         .await?
@@ -295,5 +311,5 @@ pub(crate) async fn contents(client: &impl GenericClient, job: Uuid) -> Result<C
             kept[position].parts.push((row.get("no"), row.get("sealed")));
         }
     }
-    Ok(Contents { chunks: kept })
+    Ok(Contents { items: u32::try_from(items).unwrap_or_default(), chunks: kept })
 }

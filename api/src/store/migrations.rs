@@ -22,7 +22,7 @@ const ADVISORY_LOCK: i64 = 0x6d61_696c_736f_6e64;
 /// The oldest Postgres that will do, as `server_version_num` has it.
 const SERVER_VERSION_MIN: i32 = 150_000;
 
-const APPLIED: &str = "select no, name, sha256 from migration order by no";
+pub(super) const APPLIED: &str = "select no, name, sha256 from migration order by no";
 
 /// Applies what is missing.
 ///

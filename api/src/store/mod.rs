@@ -1,22 +1,30 @@
 //! The store: what the service keeps, in Postgres. Only this folder knows SQL; what a job is and when it may run is
 //! decided in `jobs`.
 //!
-//! Whatever a client gave, or that may echo it, is sealed before it gets here ([`keys`]).
+//! Whatever a client gave, or that may echo it, is sealed before it gets here ([`keys`]), but for the domain of a chunk
+//! that has but one.
 
+mod advice;
+pub(crate) mod capacity;
 pub(crate) mod chunks;
 pub(crate) mod cluster;
 mod error;
+pub(crate) mod forget;
 pub(crate) mod history;
 pub(crate) mod jobs;
 pub(crate) mod keys;
 pub(crate) mod learned;
 pub(crate) mod leases;
 mod migrations;
+pub(crate) mod notes;
 mod pools;
 pub(crate) mod retention;
 mod statements;
 pub(crate) mod submission;
 pub(crate) mod tasks;
+#[cfg(test)]
+pub(crate) mod testing;
+mod tls;
 
 use std::{
     path::{Path, PathBuf},
@@ -27,9 +35,11 @@ use anyhow::{Context as _, Result};
 use deadpool_postgres::{Object, Pool};
 use mailsonde_config::Settings;
 use serde::Deserialize;
+use tokio_postgres::config::SslMode;
+use tokio_postgres_rustls::MakeRustlsConnect;
 use uuid::Uuid;
 
-use self::{cluster::Cluster, keys::Keyring};
+use self::{advice::NotLetIn, cluster::Cluster, keys::Keyring};
 pub(crate) use self::{error::StoreError, pools::DatabaseConfig};
 
 /// The client of whoever types commands on the host.
@@ -42,8 +52,10 @@ pub(crate) const OWN_CLIENT: Uuid = Uuid::from_u128(0x0000_0000_0000_7000_8000_0
 pub(crate) struct Store {
     requests: Pool,
     workers: Pool,
+    keeper: Pool,
     keys: Keyring,
     connection: tokio_postgres::Config,
+    tls: MakeRustlsConnect,
     cluster: Option<Cluster>,
 }
 
@@ -71,24 +83,45 @@ impl Store {
             let cluster = tokio::task::spawn_blocking(move || Cluster::open(&dir)).await??;
             (cluster.config(), Some(cluster))
         } else {
-            // What is wrong with it may hold its password.
+            // What the parser says may hold the password.
             let parsed = config.url.parse::<tokio_postgres::Config>();
-            (parsed.map_err(|error| settings.invalid("database.url", error.to_string()))?, None)
+            let mut connection = parsed.map_err(|_| settings.invalid("database.url", advice::UNREADABLE))?;
+            if let Some(fault) = advice::fault_of(&connection) {
+                return Err(settings.invalid("database.url", fault).into());
+            }
+            if connection.get_ssl_mode() == SslMode::Prefer {
+                // A certificate is checked or not looked at: which of the two must be said.
+                connection.ssl_mode(SslMode::Disable);
+            }
+            (connection, None)
         };
-        let store = Self {
-            requests: config.pool(&connection, config.requests_max)?,
-            workers: config.pool(&connection, config.workers_max)?,
-            keys,
-            connection,
-            cluster,
-        };
+        let store = Self::new(&config, connection, keys, cluster)?;
         store.prepare().await?;
         Ok(store)
     }
 
+    /// A store that nothing is known of yet.
+    fn new(
+        config: &DatabaseConfig,
+        connection: tokio_postgres::Config,
+        keys: Keyring,
+        cluster: Option<Cluster>,
+    ) -> Result<Self> {
+        let tls = config.tls()?;
+        Ok(Self {
+            requests: config.pool(&connection, &tls, config.requests_max)?,
+            workers: config.pool(&connection, &tls, config.workers_max)?,
+            keeper: config.pool(&connection, &tls, 1)?,
+            keys,
+            connection,
+            tls,
+            cluster,
+        })
+    }
+
     /// The schema is ours and up to date, the keys are those that it was written with.
     async fn prepare(&self) -> Result<()> {
-        let mut client = self.workers.get().await.map_err(StoreError::from).context("the database")?;
+        let mut client = self.workers.get().await.map_err(NotLetIn::from)?;
         migrations::migrate(&mut client).await?;
         statements::prepare_all(&client).await?;
         migrations::check_keys(&client, &self.keys).await?;
@@ -105,6 +138,11 @@ impl Store {
         Ok(self.workers.get().await?)
     }
 
+    /// The connection of who keeps leases: those who work cannot take it away.
+    pub(crate) async fn keeper(&self) -> Result<Object, StoreError> {
+        Ok(self.keeper.get().await?)
+    }
+
     /// The connections for work in the background.
     pub(crate) fn workers(&self) -> &Pool {
         &self.workers
@@ -115,11 +153,6 @@ impl Store {
         &self.keys
     }
 
-    /// How to connect, for a connection that stays open: one that listens.
-    pub(crate) fn connection(&self) -> &tokio_postgres::Config {
-        &self.connection
-    }
-
     /// Closes the connections, and gives up the private cluster, if it is one.
     ///
     /// # Errors
@@ -127,6 +160,7 @@ impl Store {
     pub(crate) async fn close(mut self) -> Result<()> {
         self.requests.close();
         self.workers.close();
+        self.keeper.close();
         if let Some(cluster) = self.cluster.take() {
             tokio::task::spawn_blocking(move || cluster.release()).await??;
         }
@@ -151,3 +185,6 @@ fn keyring(settings: &Settings, data_folder: &Path) -> Result<Keyring> {
 
 /// A store that several tasks share.
 pub(crate) type Shared = Arc<Store>;
+
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,9 @@ use std::{path::PathBuf, time::Duration};
 use anyhow::Result;
 use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
 use serde::Deserialize;
-use tokio_postgres::NoTls;
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::tls;
 
 /// How long somebody waits for a free connection: a caller should hear soon that there is none.
 const WAIT_MAX: Duration = Duration::from_secs(2);
@@ -16,6 +18,8 @@ const WAIT_MAX: Duration = Duration::from_secs(2);
 pub(crate) struct DatabaseConfig {
     /// Empty: a private cluster.
     pub(super) url: String,
+    /// Authorities whose certificates will do; empty: those that browsers trust.
+    pub(super) ca_file: PathBuf,
     /// Of the private cluster; empty: within the data folder.
     pub(super) data_dir: PathBuf,
     /// Connections for requests.
@@ -31,8 +35,18 @@ pub(crate) struct DatabaseConfig {
 }
 
 impl DatabaseConfig {
+    /// How connections are encrypted, where `sslmode` in the URL asks for that.
+    pub(super) fn tls(&self) -> Result<MakeRustlsConnect> {
+        tls::connector(&self.ca_file)
+    }
+
     /// A pool; connects when a connection is asked for.
-    pub(super) fn pool(&self, connection: &tokio_postgres::Config, size: usize) -> Result<Pool> {
+    pub(super) fn pool(
+        &self,
+        connection: &tokio_postgres::Config,
+        tls: &MakeRustlsConnect,
+        size: usize,
+    ) -> Result<Pool> {
         let mut connection = connection.clone();
         connection.application_name("mailsonde").connect_timeout(self.connect_timeout);
         let limits = format!(
@@ -45,7 +59,7 @@ impl DatabaseConfig {
             Box::pin(async move { client.batch_execute(&limits).await.map_err(HookError::Backend) })
         });
         let manager_config = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-        let manager = Manager::from_config(connection, NoTls, manager_config);
+        let manager = Manager::from_config(connection, tls.clone(), manager_config);
         Ok(Pool::builder(manager)
             .max_size(size)
             .runtime(Runtime::Tokio1)

@@ -14,7 +14,7 @@ const ENTRIES_MAX: i64 = 10_000;
 
 pub(super) const EXPIRED: &str = "
 update job set pruned_at = now() where id in (
-    select id from job where expires_at < now() and pruned_at is null order by expires_at limit $1
+    select id from job where expires_at < now() and pruned_at is null and ended_at is not null order by expires_at limit $1
     for update skip locked
 )
 returning id";

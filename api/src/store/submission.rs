@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use tokio_postgres::{binary_copy::BinaryCopyInWriter, types::Type};
 use uuid::Uuid;
 
-use super::{StoreError, tasks::Parameter};
+use super::{StoreError, capacity, tasks::Parameter};
 
 /// The channel on which workers hear of new tasks.
 pub(crate) const TASKS_CHANNEL: &str = "mailsonde_tasks";
@@ -17,12 +17,17 @@ pub(crate) const TASKS_CHANNEL: &str = "mailsonde_tasks";
 /// Held from the look at what is waiting until the job is in: two submissions at once must not both take the last place.
 const ADMISSION_LOCK: i64 = 0x6d73_6164_6d69_7373;
 
+/// What is at work stands first. Items of a chunk that have their verdicts take no time any more.
 pub(super) const BACKLOG: &str = "
-select chunk.operator, job.client = $1 as is_own, task.deadline_at, chunk.items, chunk.round,
-    job.created_at, job.deadline_at as job_deadline_at
+select chunk.operator, job.client = $1 as is_own, task.state = 'running' as is_at_work,
+    case when task.state = 'running' then now() else greatest(task.deadline_at, now()) end as turn_at,
+    greatest(chunk.items - coalesce((
+        select sum(part.final) from part where part.job = chunk.job and part.chunk = chunk.no
+    ), 0), 0)::int as items,
+    chunk.round, job.created_at, job.deadline_at as job_deadline_at
 from task join job on job.id = task.job join chunk on chunk.job = task.job and chunk.no = task.chunk
 where task.kind = 'chunk' and task.state <> 'dead' and job.state = 'running'
-order by task.deadline_at";
+order by is_at_work desc, turn_at, task.id";
 
 /// The present moment, and how many tasks of the client may be at work at once.
 pub(super) const CLIENT: &str = "select now(), running_max from client where id = $1";
@@ -74,8 +79,9 @@ pub(crate) struct Backlog {
     pub(crate) operator: String,
     /// It is of the client who submits.
     pub(crate) is_own: bool,
-    /// Its virtual deadline.
-    pub(crate) deadline_at: Timestamp,
+    /// Its virtual deadline, or the present moment, where it is at work or that is over.
+    pub(crate) turn_at: Timestamp,
+    /// Items without a verdict.
     pub(crate) items: u32,
     pub(crate) round: i32,
     pub(crate) created_at: Timestamp,
@@ -104,20 +110,25 @@ impl<'a> Submission<'a> {
         Ok(Self { tx, client, now: row.get(0), running_max })
     }
 
-    /// What is waiting, by virtual deadline.
+    /// What is at work, and what is waiting, by virtual deadline.
     pub(crate) async fn backlog(&self) -> Result<Vec<Backlog>, StoreError> {
         let backlog = self.tx.prepare_cached(BACKLOG).await?;
         let rows = self.tx.query(&backlog, &[&self.client]).await?;
         let waiting = |row: &tokio_postgres::Row| Backlog {
             operator: row.get("operator"),
             is_own: row.get("is_own"),
-            deadline_at: row.get("deadline_at"),
+            turn_at: row.get("turn_at"),
             items: u32::try_from(row.get::<_, i32>("items")).unwrap_or_default(),
             round: row.get("round"),
             created_at: row.get("created_at"),
             job_deadline_at: row.get("job_deadline_at"),
         };
         Ok(rows.iter().map(waiting).collect())
+    }
+
+    /// What operators were heard to bear.
+    pub(crate) async fn heard(&self) -> Result<Vec<(String, capacity::Memory)>, StoreError> {
+        capacity::all(&self.tx).await
     }
 
     /// Processes that were heard of within `recent`.

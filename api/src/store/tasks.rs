@@ -45,30 +45,47 @@ returning task.id, task.kind, task.client, task.job, task.chunk, task.attempt, t
     task.deadline_at, job.state as job_state, job.pipeline, job.skips,
     extract(epoch from job.deadline_at - now())::float8 as left_s";
 
+/// Until the next task is due that is not due yet.
+pub(super) const NEXT_DUE: &str = "
+select extract(epoch from min(due_at) - now())::float8 from task where state = 'ready' and due_at > now()";
+
 pub(super) const EXTEND: &str = "
 update task set leased_until = now() + $3 * interval '1 second'
 from unnest($1::bigint[], $2::bigint[]) as held (id, fence)
 where task.id = held.id and task.fence = held.fence and task.state = 'running'
-returning task.id, (select state from job where job.id = task.job) as job_state";
+returning task.id, task.fence, (select state from job where job.id = task.job) as job_state";
 
-/// Whose lease has run out has failed once more. The last failure is the end of a chunk; our own tasks have no last one.
+/// Whose lease has run out has failed once more. The last failure is the end of a chunk, whose items are waited for no
+/// longer; our own tasks have no last one.
 pub(super) const RESCUE: &str = "
 with expired as (
     select id from task where state = 'running' and leased_until < now() for update skip locked
+), failed as (
+    update task set
+        state = case when kind = 'chunk' and attempt + 1 >= $1 then 'dead' else 'ready' end,
+        attempt = attempt + 1, fence = fence + 1, worker = null, leased_until = null, due_at = now(),
+        error = 'the lease ran out'
+    from expired where task.id = expired.id
+    returning job, chunk, state = 'dead' as is_dead
+), buried as (
+    update chunk set dead = true from failed
+    where failed.is_dead and chunk.job = failed.job and chunk.no = failed.chunk
 )
-update task set
-    state = case when kind = 'chunk' and attempt + 1 >= $1 then 'dead' else 'ready' end,
-    attempt = attempt + 1, fence = fence + 1, worker = null, leased_until = null, due_at = now(),
-    error = 'the lease ran out'
-from expired where task.id = expired.id
-returning task.job, task.chunk, task.state = 'dead' as is_dead";
+select is_dead from failed";
 
 pub(super) const FAIL: &str = "
-update task set
-    state = case when kind = 'chunk' and attempt + 1 >= $3 then 'dead' else 'ready' end,
-    attempt = attempt + 1, worker = null, leased_until = null, due_at = now() + $4 * interval '1 second', error = $5
-where id = $1 and fence = $2 and state = 'running'
-returning job, chunk, state = 'dead' as is_dead";
+with failed as (
+    update task set
+        state = case when kind = 'chunk' and attempt + 1 >= $3 then 'dead' else 'ready' end,
+        attempt = attempt + 1, worker = null, leased_until = null, due_at = now() + $4 * interval '1 second',
+        error = $5
+    where id = $1 and fence = $2 and state = 'running'
+    returning job, chunk, state = 'dead' as is_dead
+), buried as (
+    update chunk set dead = true from failed
+    where failed.is_dead and chunk.job = failed.job and chunk.no = failed.chunk
+)
+select is_dead from failed";
 
 pub(super) const SNOOZE: &str = "
 update task set state = 'ready', worker = null, leased_until = null, snoozes = snoozes + 1,
@@ -80,10 +97,21 @@ update task set worker = null, leased_until = null,
     state = case when (select state from job where job.id = task.job) = 'paused' then 'held' else 'ready' end
 where id = $1 and fence = $2 and state = 'running'";
 
-pub(super) const REMOVE: &str = "delete from task where id = $1 and fence = $2 and state = 'running'";
+/// By their keys: who looks for what is running meets all that was. What has a lease is running.
+pub(super) const REMOVE: &str = "
+delete from task
+where id = any ($1::bigint[]) and fence = ($2::bigint[])[array_position($1::bigint[], id)] and leased_until is not null
+returning id";
 
-/// The chunks of dead tasks: their items are not waited for any longer.
-pub(super) const BURY: &str = "update chunk set dead = true where job = $1 and no = $2";
+/// Chunks that were given back while their job was resumed are held by nobody.
+pub(super) const FREE_HELD: &str = "
+update task set state = 'ready' from job where task.state = 'held' and job.id = task.job and job.state = 'running'";
+
+/// Chunks that anybody works at or will, and whatever else is due.
+pub(super) const IS_PENDING: &str = "
+select exists (
+    select from task where state in ('ready', 'running') and (kind = 'chunk' or kind = 'close' and due_at <= now())
+)";
 
 pub(super) const WORKER_SEEN: &str = "
 insert into worker (id, host) values ($1, $2) on conflict (id) do update set seen_at = now()";
@@ -169,17 +197,16 @@ pub(crate) enum Held {
     Paused,
 }
 
-/// A task that failed.
-#[derive(Debug, Clone, Copy)]
+/// What became of a task that failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Failed {
-    pub(crate) chunk: Option<ChunkId>,
     /// It will not be tried again.
     pub(crate) is_dead: bool,
 }
 
 /// Leases up to `limit` tasks to a worker, the most urgent first.
 pub(crate) async fn claim(
-    client: &mut impl GenericClient,
+    client: &impl GenericClient,
     worker: Uuid,
     lease: Duration,
     limit: usize,
@@ -187,13 +214,20 @@ pub(crate) async fn claim(
     let (take_turns, claim) =
         tokio::try_join!(client.prepare_cached(TAKE_TURNS), client.prepare_cached(CLAIM))?;
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let tx = client.transaction().await?;
     let seconds = lease.as_secs_f64();
-    // Both on their way at once; the server takes them one after the other.
+    // On their way at once, for one round trip; the server takes them one after the other, and where one fails, the
+    // commit takes nothing.
     let (lock, wanted): ([Parameter<'_>; 1], [Parameter<'_>; 3]) =
         ([&CLAIMS_LOCK], [&worker, &seconds, &limit]);
-    let (_, rows) = tokio::try_join!(tx.execute(&take_turns, &lock), tx.query(&claim, &wanted))?;
-    tx.commit().await?;
+    let (begun, locked, rows, committed) = tokio::join!(
+        biased;
+        client.batch_execute("begin"),
+        client.execute(&take_turns, &lock),
+        client.query(&claim, &wanted),
+        client.batch_execute("commit"),
+    );
+    let _: ((), u64, ()) = (begun?, locked?, committed?);
+    let rows = rows?;
     let mut claimed = rows
         .iter()
         .map(|row| Ok((row.get("deadline_at"), task_of(row)?)))
@@ -226,21 +260,28 @@ fn chunk_of(row: &Row) -> Option<ChunkId> {
     Some(ChunkId { job: row.get::<_, Option<Uuid>>("job")?, no: row.get::<_, Option<i32>>("chunk")? })
 }
 
+/// How long it is until the next task is due that is not due yet.
+pub(crate) async fn next_due(client: &impl GenericClient) -> Result<Option<Duration>, StoreError> {
+    let next_due = client.prepare_cached(NEXT_DUE).await?;
+    let seconds: Option<f64> = client.query_one(&next_due, &[]).await?.get(0);
+    Ok(seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()))
+}
+
 /// Extends leases. Those that are missing in the answer are lost.
 pub(crate) async fn extend(
     client: &impl GenericClient,
     leases: &[Lease],
     lease: Duration,
-) -> Result<Vec<(i64, Held)>, StoreError> {
-    let ids: Vec<i64> = leases.iter().map(|lease| lease.task).collect();
-    let fences: Vec<i64> = leases.iter().map(|lease| lease.fence).collect();
+) -> Result<Vec<(Lease, Held)>, StoreError> {
+    let (ids, fences) = columns(leases);
     let extend = client.prepare_cached(EXTEND).await?;
     let rows = client.query(&extend, &[&ids, &fences, &lease.as_secs_f64()]).await?;
     let held = |row: &Row| match row.get::<_, Option<&str>>("job_state") {
         Some("paused") => Held::Paused,
         _ => Held::Ours,
     };
-    Ok(rows.iter().map(|row| (row.get("id"), held(row))).collect())
+    let lease = |row: &Row| Lease { task: row.get("id"), fence: row.get("fence") };
+    Ok(rows.iter().map(|row| (lease(row), held(row))).collect())
 }
 
 /// Takes back the tasks whose leases have run out.
@@ -250,7 +291,7 @@ pub(crate) async fn rescue(
 ) -> Result<Vec<Failed>, StoreError> {
     let rescue = client.prepare_cached(RESCUE).await?;
     let rows = client.query(&rescue, &[&i32::from(attempts_max)]).await?;
-    bury(client, rows.iter().map(failed).collect()).await
+    Ok(rows.iter().map(|row| Failed { is_dead: row.get(0) }).collect())
 }
 
 /// A task failed, and is tried again after `wait`, if it was not its last attempt.
@@ -267,22 +308,8 @@ pub(crate) async fn fail(
     let fail = client.prepare_cached(FAIL).await?;
     let parameters: [Parameter<'_>; 5] =
         [&lease.task, &lease.fence, &i32::from(attempts_max), &wait.as_secs_f64(), &error];
-    let rows = client.query(&fail, &parameters).await?;
-    let failed = bury(client, rows.iter().map(failed).collect()).await?;
-    failed.into_iter().next().ok_or(StoreError::Fenced)
-}
-
-fn failed(row: &Row) -> Failed {
-    Failed { chunk: chunk_of(row), is_dead: row.get("is_dead") }
-}
-
-/// A chunk whose task is dead is dead too. Not in the same transaction: a sweep finds what is left behind.
-async fn bury(client: &impl GenericClient, failed: Vec<Failed>) -> Result<Vec<Failed>, StoreError> {
-    for chunk in failed.iter().filter(|failed| failed.is_dead).filter_map(|failed| failed.chunk) {
-        let bury = client.prepare_cached(BURY).await?;
-        client.execute(&bury, &[&chunk.job, &chunk.no]).await?;
-    }
-    Ok(failed)
+    let row = client.query_opt(&fail, &parameters).await?;
+    row.map(|row| Failed { is_dead: row.get(0) }).ok_or(StoreError::Fenced)
 }
 
 /// Puts a task off. It has not failed.
@@ -303,13 +330,31 @@ pub(crate) async fn hand_back(client: &impl GenericClient, lease: Lease) -> Resu
     Ok(())
 }
 
-/// A task is done.
-pub(crate) async fn remove(client: &impl GenericClient, lease: Lease) -> Result<(), StoreError> {
+/// Lets chunks be claimed that are held although their job runs.
+pub(crate) async fn free_held(client: &impl GenericClient) -> Result<(), StoreError> {
+    let free_held = client.prepare_cached(FREE_HELD).await?;
+    client.execute(&free_held, &[]).await?;
+    Ok(())
+}
+
+/// Tasks are done. Returns those that were the holder's until now, sorted.
+pub(crate) async fn remove(client: &impl GenericClient, leases: &[Lease]) -> Result<Vec<i64>, StoreError> {
+    let (ids, fences) = columns(leases);
     let remove = client.prepare_cached(REMOVE).await?;
-    match client.execute(&remove, &[&lease.task, &lease.fence]).await? {
-        0 => Err(StoreError::Fenced),
-        _ => Ok(()),
-    }
+    let rows = client.query(&remove, &[&ids, &fences]).await?;
+    let mut removed: Vec<i64> = rows.iter().map(|row| row.get(0)).collect();
+    removed.sort_unstable();
+    Ok(removed)
+}
+
+fn columns(leases: &[Lease]) -> (Vec<i64>, Vec<i64>) {
+    leases.iter().map(|lease| (lease.task, lease.fence)).unzip()
+}
+
+/// Whether chunks are left that anybody works at or will, or anything else is due.
+pub(crate) async fn is_pending(client: &impl GenericClient) -> Result<bool, StoreError> {
+    let is_pending = client.prepare_cached(IS_PENDING).await?;
+    Ok(client.query_one(&is_pending, &[]).await?.get(0))
 }
 
 /// A worker is there.
@@ -328,4 +373,44 @@ pub(crate) async fn worker_gone(client: &impl GenericClient, worker: Uuid) -> Re
     let gone = client.prepare_cached(WORKER_GONE).await?;
     client.execute(&gone, &[&worker]).await?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::testing;
+
+    const ADD: &str = "
+        insert into task (kind, client, due_at, deadline_at)
+        select 'close', id, now() + $1 * interval '1 second', now() from client where name = 'mailsonde'";
+
+    #[tokio::test]
+    async fn a_claim_that_fails_takes_nothing_and_leaves_its_connection_usable() {
+        let store = testing::store().await;
+        let client = store.worker().await.unwrap();
+        client.batch_execute("delete from task").await.unwrap();
+        client.execute(ADD, &[&0.0]).await.unwrap();
+        client.batch_execute("alter table client rename to away").await.unwrap();
+        claim(&client, Uuid::nil(), Duration::from_mins(1), 10).await.unwrap_err();
+        client.batch_execute("alter table away rename to client").await.unwrap();
+        let claimed = claim(&client, Uuid::nil(), Duration::from_mins(1), 10).await.unwrap();
+        assert_eq!(claimed.iter().map(|task| task.lease.fence).collect::<Vec<_>>(), [1]);
+        // Another connection sees it, so it is committed; and nobody's turn is kept.
+        let other = store.worker().await.unwrap();
+        assert!(claim(&other, Uuid::nil(), Duration::from_mins(1), 10).await.unwrap().is_empty());
+    }
+
+    #[tokio::test]
+    async fn the_next_due_task_is_the_first_that_is_not_due_yet() {
+        let store = testing::store().await;
+        let client = store.worker().await.unwrap();
+        client.batch_execute("delete from task").await.unwrap();
+        client.execute(ADD, &[&-5.0]).await.unwrap();
+        assert_eq!(next_due(&client).await.unwrap(), None);
+        for seconds in [500.0, 100.0] {
+            client.execute(ADD, &[&seconds]).await.unwrap();
+        }
+        let next = next_due(&client).await.unwrap().unwrap();
+        assert!((90..=100).contains(&next.as_secs()), "{next:?}");
+    }
 }

@@ -83,24 +83,11 @@ fn some_finding() -> impl Strategy<Value = Finding> {
     prop_oneof![3 => select(fixed), 1 => some_reply()]
 }
 
-const CATEGORIES: [Category; 10] = [
-    Category::Deliverable,
-    Category::Undeliverable,
-    Category::Risky,
-    Category::Disposable,
-    Category::Unknown,
-    Category::Duplicate,
-    Category::InvalidSyntax,
-    Category::RandomPattern,
-    Category::HighRisk,
-    Category::AcceptAll,
-];
-
 fn some_opinion() -> impl Strategy<Value = Finding> {
     let reason = select(vec!["blocked_domain", "timeout", "catch_all"]);
     let score = prop_oneof![0.0..=1.0f64, 0.85..0.95f64];
     let authority = select(vec![Authority::Advise, Authority::Decide, Authority::Decide]);
-    (select(&CATEGORIES[..]), reason, score, authority).prop_map(|(category, reason, score, authority)| {
+    (select(&Category::ALL[..]), reason, score, authority).prop_map(|(category, reason, score, authority)| {
         Finding::Opinion(Opinion { category, reason: reason.into(), score, authority })
     })
 }

@@ -12,6 +12,7 @@
 //! | `holding` | what this process holds of it, and when to ask again |
 //! | `steward` | asks, renews, gives back |
 //! | `pace` | recipients a minute |
+//! | `usage` | what was asked of whom, and what it took |
 
 mod gate;
 mod holding;
@@ -21,6 +22,7 @@ mod quota;
 mod ration;
 mod sessions;
 mod steward;
+mod usage;
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -31,12 +33,20 @@ use std::{
 use mailsonde_engine::EgressId;
 use tokio::time::Instant;
 
-pub(crate) use self::sessions::Grant;
-use self::{gate::Gate, pace::Pace, quota::Quota, sessions::Sessions, steward::Steward};
+use self::{
+    gate::Gate,
+    pace::Pace,
+    quota::Quota,
+    sessions::Sessions,
+    steward::Steward,
+    usage::{Metered, Meters},
+};
 pub use self::{
     key::BudgetKey,
     ration::{Claim, Leave, Portion, Ration, RationError, RationKey, Rival},
+    usage::{Usage, UsageOf},
 };
+pub(crate) use self::{sessions::Grant, usage::Stint};
 use crate::learned::{Fact, Outbox};
 
 /// Keys with a share of their own before idle ones are forgotten: more than ever are busy at once.
@@ -77,6 +87,7 @@ pub struct Budget {
     /// Where processes share.
     steward: Option<Arc<Steward>>,
     outbox: Arc<Outbox>,
+    meters: Meters,
 }
 
 /// What may be used up of one host or operator, from one identity of ours.
@@ -86,13 +97,15 @@ pub struct Share {
     sessions: Sessions,
     pace: Mutex<Pace>,
     outbox: Arc<Outbox>,
+    metered: Metered,
 }
 
 impl Budget {
     /// A budget within these limits, of this process alone or of all that share the ration. It tells there what it learns.
     pub(crate) fn new(limits: Limits, ration: Option<Arc<dyn Ration>>, outbox: Arc<Outbox>) -> Self {
         let process = Arc::new(Gate::new(limits.sessions));
-        Self { process, shares: Mutex::default(), limits, steward: ration.map(Steward::new), outbox }
+        let steward = ration.map(Steward::new);
+        Self { process, shares: Mutex::default(), limits, steward, outbox, meters: Meters::default() }
     }
 
     /// The share that asks of this kind use up. Holding on to it keeps what it has learned.
@@ -114,6 +127,22 @@ impl Budget {
             Fact::Pace { egress, of, ceiling } => self.share(*egress, of).pace().take_in(*ceiling),
             _ => {}
         }
+    }
+
+    /// What was used up so far, and what is borne now.
+    pub(crate) fn usage(&self) -> Vec<Usage> {
+        let mut all = self.meters.read();
+        let shares = self.shares.lock().unwrap_or_else(PoisonError::into_inner);
+        for usage in &mut all {
+            let UsageOf::Operator(id) = usage.of else { continue };
+            let own: Vec<_> = shares.iter().filter(|((_, key), _)| *key == BudgetKey::Operator(id)).collect();
+            let sum =
+                |count: &dyn Fn(&Share) -> usize| own.iter().map(|(_, share)| count(share)).sum::<usize>();
+            usage.bears = ratio(sum(&Share::sessions_max), sum(&|share| share.sessions.configured()));
+            // Of several identities, one without a limit bears whatever is left.
+            usage.pace = own.iter().map(|(_, share)| share.pace().ceiling()).sum();
+        }
+        all
     }
 
     /// Gives back what is leased and not used.
@@ -138,11 +167,23 @@ impl Budget {
             sessions: Sessions::new(self.process.clone(), quota, self.steward.clone()),
             pace: Mutex::new(Pace::new(own.recipients_per_minute.or(limits.recipients_per_minute))),
             outbox: self.outbox.clone(),
+            metered: self.meters.of(key),
         }
     }
 }
 
+/// Numbers of sessions are small.
+#[allow(clippy::cast_precision_loss)]
+fn ratio(part: usize, whole: usize) -> f64 {
+    if whole == 0 { 1.0 } else { part as f64 / whole as f64 }
+}
+
 impl Share {
+    /// A session begins to use time up.
+    pub(crate) fn stint(&self) -> Stint {
+        Stint::new(self.metered.clone())
+    }
+
     /// Waits for a session, first come first served. `None` only when the process shuts down.
     pub(crate) async fn session(&self) -> Option<Grant> {
         self.sessions.acquire().await

@@ -27,7 +27,7 @@ pub struct Lesson {
 }
 
 /// Something learned of mail hosts. Opaque but for what a store needs; serialise it to keep it. Its key and its content
-/// name domains, and its content a recipient that does not exist: a store seals both.
+/// name domains, and its content a recipient that does not exist: a store keeps neither in the clear.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Learned(pub(crate) Fact);

@@ -26,7 +26,7 @@ mod tls;
 
 pub use resolver::{Config as DnsConfig, HickoryResolver, ResolverError, ResolverStats};
 
-pub use budget::{Claim, Leave, Portion, Ration, RationError, RationKey, Rival};
+pub use budget::{Claim, Leave, Portion, Ration, RationError, RationKey, Rival, Usage, UsageOf};
 pub use classify::{Classified, Peer, classify};
 pub use destination::Destinations;
 pub use dialer::{Dialer, Socks5Dialer, TcpDialer};

@@ -32,7 +32,7 @@ use tokio::{
 pub use self::config::{Config, ConfigError, OperatorConfig};
 use self::pool::{Enrolled, Pools};
 use crate::{
-    budget::{Budget, BudgetKey, Ration},
+    budget::{Budget, BudgetKey, Ration, Usage},
     dialer::Dialer,
     egress::{EgressConfig, EgressPool, Outage},
     learned::{Learned, Lessons, Outbox},
@@ -164,6 +164,11 @@ impl SmtpProber {
     pub fn teach(&self, learned: Learned, life: Duration) {
         self.0.budget.take_in(&learned.0);
         self.0.memory.take_in(life, learned.0);
+    }
+
+    /// What was asked of whom so far, and what it took.
+    pub fn usage(&self) -> Vec<Usage> {
+        self.0.budget.usage()
     }
 
     /// Sessions that are open, about to be opened, or about to end.

@@ -19,6 +19,9 @@ pub fn self_signed(folder: &Folder, host: &str) -> Result<PathBuf> {
             &format!("/CN={host}"),
             "-addext",
             &format!("subjectAltName=DNS:{host}"),
+            // Else those who check would take it for an authority's own, and for nothing else.
+            "-addext",
+            "basicConstraints=critical,CA:FALSE",
         ])
         .arg("-keyout")
         .arg(&path)

@@ -50,7 +50,32 @@ pub struct Heard {
     pub session_seconds: f64,
 }
 
+/// What was learned of an operator: what is worth keeping.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Memory {
+    /// Recipients that one session asks about in a second, usually.
+    pub usual: f64,
+    /// The same, lately.
+    pub lately: f64,
+    /// The share of items that must be asked about again.
+    pub again: f64,
+    /// When it was heard of last.
+    pub heard_at: Option<Timestamp>,
+}
+
 impl Capacity {
+    /// The same with what was learned, here or elsewhere.
+    #[must_use]
+    pub fn remembering(self, memory: Memory) -> Self {
+        let Memory { usual, lately, again, heard_at } = memory;
+        Self { usual, lately, heard_at, again, ..self }
+    }
+
+    /// What is learned by now.
+    pub fn memory(&self) -> Memory {
+        Memory { usual: self.usual, lately: self.lately, again: self.again, heard_at: self.heard_at }
+    }
+
     /// Before anything was heard: so many sessions, each asking about so many recipients in a second.
     pub fn assumed(sessions: f64, per_session: f64, again: f64) -> Self {
         Self { sessions, per_minute: None, usual: per_session, lately: per_session, heard_at: None, again }

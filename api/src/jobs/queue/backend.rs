@@ -103,10 +103,12 @@ async fn claim_when_due(queue: Arc<Queue>) -> Vec<Leased> {
         if *draining.borrow_and_update() {
             return Vec::new();
         }
+        let wait;
         match queue.claim().await {
             Ok(claimed) if claimed.is_empty() => {
                 queue.idle.send_modify(|times| *times += 1);
                 pause = queue.terms.poll;
+                wait = queue.until_due().await.unwrap_or(pause);
             }
             Ok(claimed) => return claimed,
             Err(error) => {
@@ -114,12 +116,13 @@ async fn claim_when_due(queue: Arc<Queue>) -> Vec<Leased> {
                     tracing::warn!("no tasks can be taken: {error}");
                 }
                 pause = (pause * 2).min(PAUSE_MAX);
+                wait = pause;
             }
         }
         tokio::select! {
             () = queue.wake.notified() => {}
             _ = draining.changed() => {}
-            () = sleep(pause) => {}
+            () = sleep(wait) => {}
         }
     }
 }

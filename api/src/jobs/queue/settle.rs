@@ -113,29 +113,32 @@ async fn settle(
     attempt: i16,
     done: Result<Done, BoxDynError>,
 ) -> Result<(), StoreError> {
-    if matches!(done, Ok(Done::Settled)) {
-        return Ok(());
-    }
-    let client = queue.store.worker().await?;
     match done {
         Ok(Done::Settled) => Ok(()),
-        Ok(Done::Finished) => tasks::remove(&client, lease).await,
-        Ok(Done::Snooze(wait)) => tasks::snooze(&client, lease, wait).await,
-        Ok(Done::HandBack) => tasks::hand_back(&client, lease).await,
-        Err(error) => {
-            let error = error.downcast::<TaskError>().map_or_else(
-                // The text of a panic may hold anything.
-                |_| "the handler panicked".to_owned(),
-                |error| error.to_string(),
-            );
-            let wait = pause_after(attempt);
-            let failed = tasks::fail(&client, lease, queue.terms.attempts_max, wait, &error).await?;
-            let outcome = if failed.is_dead { "it is given up" } else { "it is tried again" };
-            tracing::warn!("a task failed, and {outcome}: {error}");
-            queue.look.notify_one();
-            Ok(())
-        }
+        Ok(Done::Finished) => queue.finished.remove(&queue.store, lease).await,
+        Ok(Done::Snooze(wait)) => tasks::snooze(&queue.store.worker().await?, lease, wait).await,
+        Ok(Done::HandBack) => tasks::hand_back(&queue.store.worker().await?, lease).await,
+        Err(error) => failed(queue, lease, attempt, error).await,
     }
+}
+
+/// A handler failed. A store that was away, or was busy with others, is no failure of the task.
+async fn failed(queue: &Queue, lease: Lease, attempt: i16, error: BoxDynError) -> Result<(), StoreError> {
+    let client = queue.store.worker().await?;
+    let wait = pause_after(attempt);
+    let error = match error.downcast::<TaskError>().map(|error| *error) {
+        Ok(TaskError::Store(error)) if error.is_transient() => {
+            return tasks::snooze(&client, lease, wait).await;
+        }
+        Ok(error) => error.to_string(),
+        // The text of a panic may hold anything.
+        Err(_) => "the handler panicked".to_owned(),
+    };
+    let failed = tasks::fail(&client, lease, queue.terms.attempts_max, wait, &error).await?;
+    let outcome = if failed.is_dead { "it is given up" } else { "it is tried again" };
+    tracing::warn!("a task failed, and {outcome}: {error}");
+    queue.look.send_replace(());
+    Ok(())
 }
 
 /// How long to wait before a task that failed so many times before is tried again.

@@ -1,11 +1,11 @@
 //! Items: inputs that wait to be verified, by the rows in which they were submitted.
 //!
 //! ```json
-//! {"v":1,"rows":[[1,"a@example.com"],[2,"c@example.com",7]]}
+//! {"v":1,"rows":[[1,"a@example.com"],[2,"c@example.com",7],[3,"A@example.com",null,{"duplicate_of":1}]]}
 //! ```
 //!
-//! A row is its number, its input, and the identity under which to come back; an object may follow with whatever later
-//! versions know of a row.
+//! A row is its number, its input, and the identity under which to come back; an object follows where there is something
+//! rare to tell, and takes whatever later versions know of a row.
 
 use std::fmt;
 
@@ -23,6 +23,8 @@ pub(crate) struct Item {
     pub(crate) input: Box<str>,
     /// The identity to come back under, where a server asked us to come back.
     pub(crate) egress: Option<EgressId>,
+    /// The row in which the same mailbox stands, where nobody is to be asked about it once more.
+    pub(crate) duplicate_of: Option<u32>,
 }
 
 /// Without the input: no address gets into a log in full.
@@ -38,29 +40,47 @@ struct Text<R> {
     rows: R,
 }
 
-#[derive(Serialize, Deserialize)]
-struct Columns<S>(
-    u32,
-    S,
-    #[serde(default, skip_serializing_if = "Option::is_none")] Option<EgressId>,
-    #[serde(default, skip_serializing)] Later,
-);
+/// A row that is read.
+#[derive(Deserialize)]
+struct Columns(u32, Box<str>, #[serde(default)] Option<EgressId>, #[serde(default)] Rare);
 
-/// What this version knows nothing of.
-#[derive(Default, Deserialize)]
-struct Later {}
+/// What few rows have.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default)]
+struct Rare {
+    duplicate_of: Option<u32>,
+}
+
+/// A row that is written, no longer than it must be.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Written<'a> {
+    Usual(u32, &'a str),
+    Returning(u32, &'a str, EgressId),
+    Rare(u32, &'a str, Option<EgressId>, Rare),
+}
+
+impl<'a> Written<'a> {
+    fn of(item: &'a Item) -> Self {
+        match (item.duplicate_of, item.egress) {
+            (None, None) => Self::Usual(item.row, &item.input),
+            (None, Some(egress)) => Self::Returning(item.row, &item.input, egress),
+            (duplicate_of, egress) => Self::Rare(item.row, &item.input, egress, Rare { duplicate_of }),
+        }
+    }
+}
 
 /// The text of items.
 pub(crate) fn write(items: &[Item]) -> Vec<u8> {
-    let rows: Vec<_> =
-        items.iter().map(|item| Columns(item.row, &item.input, item.egress, Later {})).collect();
+    let rows: Vec<Written<'_>> = items.iter().map(Written::of).collect();
     serde_json::to_vec(&Text { v: Version, rows }).expect("numbers and texts are JSON")
 }
 
 /// The items of a text.
 pub(crate) fn read(text: &[u8]) -> Result<Vec<Item>, RowsError> {
-    let Text { v: _, rows } = super::read::<Text<Vec<Columns<Box<str>>>>>(text)?;
-    Ok(rows.into_iter().map(|Columns(row, input, egress, _)| Item { row, input, egress }).collect())
+    let Text { v: _, rows } = super::read::<Text<Vec<Columns>>>(text)?;
+    let item = |Columns(row, input, egress, Rare { duplicate_of })| Item { row, input, egress, duplicate_of };
+    Ok(rows.into_iter().map(item).collect())
 }
 
 #[cfg(test)]
@@ -68,7 +88,7 @@ mod tests {
     use super::*;
 
     fn item(row: u32, input: &str, egress: Option<u16>) -> Item {
-        Item { row, input: input.into(), egress: egress.map(EgressId) }
+        Item { row, input: input.into(), egress: egress.map(EgressId), duplicate_of: None }
     }
 
     #[test]
@@ -76,6 +96,16 @@ mod tests {
         let items = [item(1, "a@example.com", None), item(2, "c@example.com", Some(7))];
         let text = write(&items);
         assert_eq!(text, br#"{"v":1,"rows":[[1,"a@example.com"],[2,"c@example.com",7]]}"#);
+    }
+
+    #[test]
+    fn a_duplicate_names_the_first_row() {
+        let of = |row, egress| Item { duplicate_of: Some(1), ..item(row, "A@example.com", egress) };
+        let items = [of(2, None), of(3, Some(7))];
+        let text = write(&items);
+        let rows = r#"[2,"A@example.com",null,{"duplicate_of":1}],[3,"A@example.com",7,{"duplicate_of":1}]"#;
+        assert_eq!(text, format!(r#"{{"v":1,"rows":[{rows}]}}"#).into_bytes());
+        assert_eq!(read(&text).unwrap(), items);
     }
 
     #[test]

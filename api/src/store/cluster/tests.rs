@@ -24,13 +24,14 @@ impl Owner {
 }
 
 /// A folder that the cluster's user can get to.
-fn folder() -> TempDir {
+pub(in crate::store) fn folder() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     fs::set_permissions(folder.path(), Permissions::from_mode(0o711)).unwrap();
     folder
 }
 
-fn open(data_dir: &Path) -> Result<Cluster, ClusterError> {
+/// The cluster in this folder.
+pub(in crate::store) fn open(data_dir: &Path) -> Result<Cluster, ClusterError> {
     let owner = Owner::of_tests();
     let installed = binaries::installed(binaries::PLACES, std::env::var_os("PATH").as_deref(), &owner);
     Cluster::open_with(data_dir, owner, installed)

@@ -60,16 +60,20 @@ impl Keyring {
 
     /// The short tokens of an address by every key, the current one's last.
     pub(crate) fn short_indexes(&self, scope: Scope, address: &Address) -> Vec<ShortToken> {
-        self.every_short(scope, &normal(address))
+        let name = normal(address);
+        self.0.iter().map(|key| key.index.short(scope, &name)).collect()
     }
 
-    /// The short tokens of an input that is no address by every key, the current one's last.
-    pub(crate) fn short_indexes_of_input(&self, scope: Scope, input: &str) -> Vec<ShortToken> {
-        self.every_short(scope, &normal_input(input))
+    /// Where something is looked up that has a name and is no address, among all of one sort, by the current key: in
+    /// hexadecimal digits. The sort is a word of ours.
+    pub(crate) fn index_of_name(&self, sort: &str, name: &str) -> String {
+        self.current().token_of_name(sort, name)
     }
 
-    fn every_short(&self, scope: Scope, name: &str) -> Vec<ShortToken> {
-        self.0.iter().map(|key| key.index.short(scope, name)).collect()
+    /// The same by the oldest key that is held. All processes hold that one, also those that have not heard of a new one.
+    pub(crate) fn lasting_index_of_name(&self, sort: &str, name: &str) -> String {
+        // `from_text` makes no keyring without a key.
+        self.0[0].token_of_name(sort, name)
     }
 }
 
@@ -80,6 +84,13 @@ impl Key {
         token[..4].copy_from_slice(&id);
         token[4..].copy_from_slice(&self.index.hash(scope, name)[..TOKEN_OCTETS]);
         Token(token)
+    }
+
+    /// No address holds a NUL, so none has the same token.
+    fn token_of_name(&self, sort: &str, name: &str) -> String {
+        let Token(token) = self.token(Scope::Installation, &format!("{sort}\0{name}"));
+        let digit = |half: u8| char::from_digit(u32::from(half), 16).unwrap_or('0');
+        token.iter().flat_map(|octet| [digit(octet >> 4), digit(octet & 15)]).collect()
     }
 }
 
@@ -175,10 +186,21 @@ mod tests {
     }
 
     #[test]
+    fn names_are_found_among_their_sort() {
+        let before = keyring(&[("00000001", 1)]);
+        let after = keyring(&[("00000001", 1), ("00000002", 2)]);
+        let index = before.index_of_name("lease", "mx.example.com");
+        assert_eq!((index.len(), &index[..8]), (40, "00000001"));
+        assert_ne!(before.index_of_name("rest", "mx.example.com"), index);
+        assert_ne!(after.index_of_name("lease", "mx.example.com"), index);
+        assert_eq!(after.lasting_index_of_name("lease", "mx.example.com"), index);
+    }
+
+    #[test]
     fn an_input_that_is_no_address_is_found_by_its_text() {
         let keys = keyring(&[("00000001", 1)]);
         let token = keys.short_index_of_input(CLIENT, " Jane@@Example.com");
-        assert_eq!(keys.short_indexes_of_input(CLIENT, "jane@@example.com"), [token]);
+        assert_eq!(keys.short_index_of_input(CLIENT, "jane@@example.com"), token);
         // What one grammar takes for an address and another does not is the same person's.
         assert_eq!(keys.short_index_of_input(CLIENT, "Jane@example.com"), keys.short_index(CLIENT, &jane()));
     }

@@ -113,30 +113,47 @@ create table task (
 create index task_ready on task (client, deadline_at, id) where state = 'ready';
 -- Not by time: so that a lease is extended without touching an index.
 create index task_running on task (client) where state = 'running';
+create index task_held on task (job) where state = 'held';
 create index task_of_job on task (job);
 
 -- Sessions that processes hold of what an operator or a set of mail hosts bears, from one identity of ours.
 create table session_lease (
     egress   int not null,
+    -- An operator, or a blind index of a set of mail hosts.
     key      text not null,
     worker   uuid not null,
     sessions int not null,
+    -- Sessions that it could use: others make room. With none of them yet, the row stays.
+    wanted   int not null,
     until    timestamptz not null,
     primary key (egress, key, worker)
 );
+create index session_lease_of_worker on session_lease (worker);
 
 -- What probes have learned, for all processes.
 create table learned (
-    kind       text not null,
-    key        text not null,
-    sealed     bytea not null,
-    until      timestamptz not null,
-    -- Counts up with each change: processes ask for what is newer than they know.
-    version    bigint generated always as identity,
+    kind    text not null,
+    -- A blind index: it would name a domain.
+    key     text not null,
+    sealed  bytea not null,
+    until   timestamptz not null,
+    -- Counts up with each change, in the order of commits: processes ask for what is newer than they know.
+    version bigint generated always as identity,
     primary key (kind, key)
 );
 create index learned_version on learned (version);
 create index learned_until on learned (until);
+
+-- What operators were heard to bear, and the hosts of nobody known: 'domain' where many are asked about, and 'mixed'.
+create table capacity (
+    operator text primary key,
+    -- Recipients that one session asks about in a second: usually, and lately.
+    usual    float8 not null,
+    lately   float8 not null,
+    -- The share of recipients that are asked about again.
+    again    float8 not null,
+    heard_at timestamptz not null
+);
 
 -- Mailboxes known to refuse mail, in the whole installation.
 create table history (

@@ -160,6 +160,11 @@ impl Pace {
         self.cut(is_pace)
     }
 
+    /// Recipients a minute that are borne by now, of all processes together, where a limit was met.
+    pub(super) fn ceiling(&mut self) -> Option<usize> {
+        self.ceiling.as_mut().map(|ceiling| ceiling.at(Instant::now()))
+    }
+
     /// Another process has learned this ceiling.
     pub(super) fn take_in(&mut self, height: usize) {
         let height = height.max(CEILING_MIN);

@@ -62,6 +62,11 @@ impl Quota {
         self.terms().max
     }
 
+    /// Sessions that may be open at once by configuration.
+    pub(super) fn configured(&self) -> usize {
+        self.terms().configured
+    }
+
     /// One less than are open now, if that leaves one.
     pub(super) fn cut(&self) -> Option<usize> {
         let mut terms = self.terms();

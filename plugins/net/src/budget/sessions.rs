@@ -92,6 +92,11 @@ impl Sessions {
         self.quota.max()
     }
 
+    /// By configuration.
+    pub(super) fn configured(&self) -> usize {
+        self.quota.configured()
+    }
+
     pub(super) fn cut(&self) -> Option<usize> {
         self.quota.cut()
     }

@@ -172,6 +172,7 @@ async fn serve(presence: Presence) {
         return;
     }
     presence.dials();
+    let mut stint = pool.share.stint();
     let session = tokio::select! {
         biased;
         // Others may have served everybody meanwhile.
@@ -180,9 +181,9 @@ async fn serve(presence: Presence) {
     };
     let Some(mut session) = session else { return };
     let targets_max = pool.shared.config.recipients_per_session_max;
-    Visit::new(&mut session, &presence, targets_max).run(&grant).await;
+    Visit::new(&mut session, &presence, targets_max, &mut stint).run(&grant).await;
     // The place is given back only when the session has left, but nobody waits for the farewell.
     drop(presence);
     session.quit().await;
-    drop(grant);
+    drop((grant, stint));
 }

@@ -10,6 +10,7 @@ mod setbacks;
 mod shared;
 mod store;
 mod turns;
+mod usage;
 
 use std::{sync::Arc, time::Duration};
 

@@ -12,7 +12,7 @@ use super::{
     tally::{Bounds, Tally},
 };
 use crate::{
-    budget::Grant,
+    budget::{Grant, Stint},
     memory::Rest,
     rules::Limit,
     session::{Break, Heard, Session},
@@ -28,6 +28,8 @@ pub(super) struct Visit<'a> {
     presence: &'a Presence,
     bounds: Bounds,
     tally: Tally,
+    /// What the session uses up.
+    stint: &'a mut Stint,
     /// When the last write began.
     asked_at: Instant,
     /// The host will not go on without TLS.
@@ -51,13 +53,19 @@ enum Next {
 
 impl<'a> Visit<'a> {
     /// `targets_max`: recipients of a session, by configuration.
-    pub(super) fn new(session: &'a mut Session, presence: &'a Presence, targets_max: usize) -> Self {
+    pub(super) fn new(
+        session: &'a mut Session,
+        presence: &'a Presence,
+        targets_max: usize,
+        stint: &'a mut Stint,
+    ) -> Self {
         let bounds = Bounds { targets_max, manners: presence.manners() };
         Self {
             session,
             presence,
             bounds,
             tally: Tally::default(),
+            stint,
             asked_at: Instant::now(),
             wants_tls: false,
         }
@@ -67,7 +75,9 @@ impl<'a> Visit<'a> {
     pub(super) async fn run(mut self, grant: &Grant) {
         loop {
             let Some(outlook) = self.presence.look() else {
+                self.stint.pause();
                 if self.is_wanted_soon(grant).await {
+                    self.stint.go_on();
                     continue;
                 }
                 return;
@@ -137,6 +147,7 @@ impl<'a> Visit<'a> {
         }
         let extras = taken.extras.min(written);
         self.tally.count_asked(written - extras, extras);
+        self.stint.asks(written - extras);
         self.hear(written).await
     }
 
@@ -165,7 +176,7 @@ impl<'a> Visit<'a> {
 
     /// Enters replies into the ledger.
     fn note(&mut self, heard: impl Iterator<Item = Heard>) -> Next {
-        let (mut answered, mut refused) = (0, 0);
+        let (mut answered, mut refused, mut sent_away, mut put_off) = (0, 0, 0, 0);
         let mut next = Next::GoOn;
         for reply in heard {
             let Heard::Reply { reading, limit, before } = reply else {
@@ -174,12 +185,15 @@ impl<'a> Visit<'a> {
             };
             refused += usize::from(limit == Some(Limit::Pace));
             answered += usize::from(limit.is_none());
+            sent_away += usize::from(limit.is_some());
+            put_off += usize::from(reading.class == ReplyClass::Greylisted);
             next = self.enter(reading, limit, before);
             if next == Next::End {
                 break;
             }
         }
         self.presence.share().heard(self.asked_at, answered, refused);
+        self.stint.heard(sent_away, put_off);
         self.presence.tell_others();
         next
     }

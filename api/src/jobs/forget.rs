@@ -1,0 +1,118 @@
+//! Forgetting: somebody who wants it is removed from the memory of mailboxes and from the rows of all jobs.
+//!
+//! A row stays, and so does its category, so that what was counted stays right; its input and all that was found, which
+//! might echo it, go. A row that had no verdict yet is one of an empty input from then on.
+
+use std::collections::{HashMap, HashSet};
+
+use mailsonde_engine::Address;
+
+use super::{
+    person::{is_of, tokens_of},
+    rows::{
+        RowsError, items,
+        verdicts::{self, Judged},
+    },
+};
+use crate::store::{
+    Store, StoreError,
+    forget::{Rewriting, clients, holders},
+    history,
+    keys::{Keyring, Row, ShortToken},
+    tasks::ChunkId,
+};
+
+/// What was removed of a person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Forgotten {
+    /// Memories of the mailbox.
+    pub(crate) history: u64,
+    /// Rows of jobs, of all clients.
+    pub(crate) rows: usize,
+}
+
+/// Removes a person. What fails in between may be done again.
+///
+/// # Errors
+/// A store that is away, or a key that is not held.
+pub(crate) async fn forget(store: &Store, person: &Address) -> Result<Forgotten, StoreError> {
+    let mut client = store.worker().await?;
+    let mut rows = HashSet::new();
+    for of in clients(&client).await? {
+        let tokens = tokens_of(store.keys(), of, person);
+        let mut seen = HashSet::new();
+        loop {
+            let mut found = holders(&mut client, of, &tokens).await?;
+            // One that was found before has only a likeness of the token.
+            found.retain(|id| seen.insert(*id));
+            if found.is_empty() {
+                break;
+            }
+            // Items may move to a new chunk until theirs is rewritten: so it is looked once more.
+            for id in found {
+                if let Some(rewriting) = Rewriting::begin(&mut client, id).await? {
+                    let removed = rewrite(store.keys(), id, rewriting, person, &tokens).await?;
+                    rows.extend(removed.into_iter().map(|row| (id.job, row)));
+                }
+            }
+        }
+    }
+    // At last: whoever was at work might have remembered the mailbox meanwhile.
+    let history = history::forget(&client, store.keys(), person).await?;
+    Ok(Forgotten { history, rows: rows.len() })
+}
+
+/// Rewrites a chunk and its verdicts. Returns the rows in which the person stood.
+async fn rewrite(
+    keys: &Keyring,
+    id: ChunkId,
+    rewriting: Rewriting<'_>,
+    person: &Address,
+    wanted: &[ShortToken],
+) -> Result<HashSet<u32>, StoreError> {
+    let row = Row::Chunk { job: id.job, no: id.no };
+    let mut items = items::read(&keys.open(row, &rewriting.sealed)?).map_err(|error| unreadable(&error))?;
+    let inputs: HashMap<u32, Box<str>> = items.iter().map(|item| (item.row, item.input.clone())).collect();
+    let mut tokens = rewriting.tokens.clone();
+    let mut rows = HashSet::new();
+    for (item, token) in items.iter_mut().zip(tokens.chunks_exact_mut(size_of::<ShortToken>())) {
+        if wanted.iter().any(|wanted| wanted[..] == *token) && is_of(&item.input, person) {
+            item.input = "".into();
+            token.fill(0);
+            rows.insert(item.row);
+        }
+    }
+    let mut parts = Vec::new();
+    for (no, sealed) in rewriting.parts().await? {
+        let row = Row::Part { job: id.job, chunk: id.no, no };
+        let plain = keys.open(row, &sealed)?;
+        let mut verdicts =
+            verdicts::read(&plain, |row| inputs.get(&row).cloned()).map_err(|error| unreadable(&error))?;
+        let mut of_person = verdicts.iter_mut().filter(|judged| rows.contains(&judged.row)).peekable();
+        if of_person.peek().is_some() {
+            of_person.for_each(strip);
+            parts.push((no, keys.seal(row, &verdicts::write(&verdicts))));
+        }
+    }
+    let sealed = keys.seal(row, &items::write(&items));
+    rewriting.finish(&sealed, &tokens, &parts).await?;
+    Ok(rows)
+}
+
+/// Leaves of a verdict what is counted.
+fn strip(judged: &mut Judged) {
+    let verdict = &mut judged.verdict;
+    verdict.input = "".into();
+    verdict.address = None;
+    verdict.judgement.suggestion = None;
+    verdict.judgement.opinions.clear();
+    verdict.evidence.findings.clear();
+    verdict.evidence.opinions.clear();
+}
+
+fn unreadable(error: &RowsError) -> StoreError {
+    StoreError::Refused(error.to_string().into())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,65 @@
+//! The sweeper: takes back tasks whose leases ran out, and does what those left undone who did not come to it: chunks that
+//! are held for no reason, jobs of which nothing is left to do, jobs whose deadline has passed.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::{Instant, sleep};
+
+use super::{Queue, keeper::TURNS_PER_LEASE};
+use crate::{
+    jobs::ending,
+    store::{
+        StoreError,
+        jobs::{self, End},
+        tasks::{self, Failed},
+    },
+};
+
+/// Sweeps for as long as it is polled.
+pub(crate) async fn sweep(queue: Arc<Queue>) {
+    let every = queue.terms.lease / TURNS_PER_LEASE;
+    let mut look = queue.look.subscribe();
+    let mut away_until: Option<Instant> = None;
+    loop {
+        // Nobody could extend a lease while the store was away: first everybody has the time to.
+        let may_rescue = away_until.is_none_or(|until| Instant::now() >= until + queue.terms.lease);
+        if let Err(error) = turn(&queue, may_rescue).await {
+            tracing::debug!("nothing is swept: {error}");
+            away_until = Some(Instant::now());
+        }
+        tokio::select! {
+            () = sleep(every) => {}
+            _ = look.changed() => {}
+        }
+    }
+}
+
+async fn turn(queue: &Queue, may_rescue: bool) -> Result<(), StoreError> {
+    let client = queue.store.worker().await?;
+    if may_rescue {
+        let failed = tasks::rescue(&client, queue.terms.attempts_max).await?;
+        report(&failed, queue.terms.lease);
+        if failed.iter().any(|failed| !failed.is_dead) {
+            queue.wake.notify_one();
+        }
+    }
+    tasks::free_held(&client).await?;
+    for job in jobs::overdue(&client).await? {
+        ending::end(&queue.store, job, End::DeadlinePassed).await?;
+    }
+    for job in jobs::unended(&client).await? {
+        ending::end_if_done(&queue.store, job).await?;
+    }
+    Ok(())
+}
+
+fn report(failed: &[Failed], lease: Duration) {
+    if !failed.is_empty() {
+        let dead = failed.iter().filter(|failed| failed.is_dead).count();
+        tracing::warn!(
+            "{} tasks were taken back from workers not heard of for {}, {dead} of them given up",
+            failed.len(),
+            humantime::format_duration(lease),
+        );
+    }
+}

@@ -1,0 +1,101 @@
+//! What a job is weighed against, in a real store.
+
+use std::{ops::Range, sync::Arc};
+
+use mailsonde_config::Settings;
+
+use super::*;
+use crate::jobs::rows::items as stored_items;
+use crate::store::{LOCAL_CLIENT, Shared, capacity, testing};
+
+async fn store() -> (Shared, JobsConfig, Site) {
+    let settings = Settings::load(None).unwrap();
+    let config: JobsConfig = settings.section("jobs").unwrap();
+    let site = Site::new(&settings, &config).unwrap();
+    (Arc::new(testing::store().await), config, site)
+}
+
+fn request(domain: &str, rows: Range<u32>, window: Duration) -> Request {
+    Request {
+        client: LOCAL_CLIENT,
+        pipeline: "default".into(),
+        skips: Vec::new(),
+        asks: true,
+        window: Some(window),
+        inputs: rows.map(|row| format!("user{row}@{domain}")).collect(),
+    }
+}
+
+async fn run(store: &Shared, statement: &str) {
+    store.worker().await.unwrap().batch_execute(statement).await.unwrap();
+}
+
+async fn backlog(store: &Shared) -> (Timestamp, Vec<Backlog>) {
+    let mut connection = store.request().await.unwrap();
+    let submission = Submission::begin(&mut connection, LOCAL_CLIENT).await.unwrap();
+    (submission.now, submission.backlog().await.unwrap())
+}
+
+const HOUR: Duration = Duration::from_hours(1);
+
+#[tokio::test]
+async fn an_operator_that_was_heard_to_be_slow_has_less_room() {
+    let (store, config, site) = store().await;
+    let job = || request("gmail.com", 0..2_000, HOUR / 2);
+    submit(&store, &config, &site, job()).await.unwrap();
+    let slow = capacity::Memory { usual: 5.0, lately: 0.1, again: 0.02, heard_at: Timestamp::UNIX_EPOCH };
+    capacity::learn(&mut store.worker().await.unwrap(), "gmail", slow, |now, memory| capacity::Memory {
+        heard_at: now,
+        ..memory
+    })
+    .await
+    .unwrap();
+    let late = submit(&store, &config, &site, job()).await;
+    let Err(SubmitError::Late(Some(earliest))) = late else { panic!("{late:?}") };
+    assert!(earliest > SignedDuration::try_from(HOUR / 2).unwrap());
+    // Others are not concerned.
+    submit(&store, &config, &site, request("yahoo.com", 0..2_000, HOUR / 2)).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_is_at_work_stands_first_and_verdicts_that_are_there_take_no_time() {
+    let (store, config, site) = store().await;
+    submit(&store, &config, &site, request("gmail.com", 0..2_000, HOUR)).await.unwrap();
+    run(
+        &store,
+        "update task set state = 'running' where chunk = 3;
+         update task set deadline_at = now() - interval '1 minute' where chunk = 2;
+         insert into part select job, no, 0, 1, 120, '{}', '' from chunk where no = 3;
+         insert into part select job, no, 1, 1, 30, '{}', '' from chunk where no = 3;
+         insert into part select job, no, 0, 1, 500, '{}', '' from chunk where no = 1;",
+    )
+    .await;
+    let (now, waiting) = backlog(&store).await;
+    let items: Vec<u32> = waiting.iter().map(|chunk| chunk.items).collect();
+    assert_eq!(items, [350, 500, 500, 0], "3 at work, 2 overdue, 0, 1");
+    assert_eq!((waiting[0].turn_at, waiting[1].turn_at), (now, now));
+    assert!(waiting.is_sorted_by_key(|chunk| chunk.turn_at) && waiting[2].turn_at > now);
+}
+
+#[test]
+fn who_is_asked_about_counts_and_others_cost_nothing() {
+    let inputs: Vec<String> = ["a@gmail.com", "nobody", "no domain"].map(Into::into).into();
+    let counts = |cuts: &[Chunk]| cuts.iter().map(items).collect::<Vec<_>>();
+    assert_eq!(counts(&cut_by_operator(&inputs, &vec![None; inputs.len()])), [1]);
+    assert_eq!(counts(&cut_offline(501)), [500, 1]);
+}
+
+#[test]
+fn nobody_is_asked_about_a_duplicate() {
+    let inputs: Vec<String> =
+        ["a@gmail.com", "A@gmail.com", "a@GMAIL.com", "b@gmail.com"].map(Into::into).into();
+    let duplicates = duplicates::mark(&inputs);
+    let cuts = cut_by_operator(&inputs, &duplicates);
+    assert_eq!((cuts.len(), cuts[0].asks, &*cuts[0].rows), (1, 2, &[0, 1, 2, 3][..]));
+    let keys = testing::keys();
+    let job = Uuid::now_v7();
+    let chunks = seal(&keys, job, LOCAL_CLIENT, &cuts, &inputs, &duplicates);
+    let plain = keys.open(Row::Chunk { job, no: 0 }, &chunks[0].sealed).unwrap();
+    let of: Vec<_> = stored_items::read(&plain).unwrap().iter().map(|item| item.duplicate_of).collect();
+    assert_eq!(of, [None, Some(1), Some(1), None]);
+}

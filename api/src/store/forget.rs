@@ -1,0 +1,110 @@
+//! What is kept of a person in jobs: where it may stand, and how it is rewritten without anybody writing it back.
+
+use deadpool_postgres::{Client, GenericClient, Transaction};
+use uuid::Uuid;
+
+use super::{
+    StoreError,
+    chunks::{PARTS, lock_of},
+    jobs::END_LOCK,
+    keys::ShortToken,
+    tasks::{ChunkId, Parameter},
+};
+
+pub(super) const CLIENTS: &str = "select id from client order by id";
+
+/// Tokens are looked for at every octet; whoever opens the chunk sees whether one begins there.
+pub(super) const HOLDERS: &str = "
+select chunk.job, chunk.no from chunk join job on job.id = chunk.job
+where job.client = $1 and exists (
+    select from unnest($2::bytea[]) as wanted (token) where position(token in chunk.tokens) > 0
+)
+order by chunk.job, chunk.no";
+
+/// Whoever is at work at the chunk read it before it was rewritten: what he writes would bring it back. So the task is
+/// for somebody else to take, and it has not failed.
+pub(super) const RETAKE: &str = "
+update task set fence = fence + 1, worker = null, leased_until = null,
+    state = case
+        when state <> 'running' then state
+        when (select state from job where job.id = task.job) = 'paused' then 'held'
+        else 'ready'
+    end
+where job = $1 and chunk = $2";
+
+pub(super) const HELD: &str = "select sealed, tokens from chunk where job = $1 and no = $2";
+
+pub(super) const REWRITE: &str = "update chunk set sealed = $3, tokens = $4 where job = $1 and no = $2";
+
+pub(super) const REWRITE_PART: &str = "update part set sealed = $4 where job = $1 and chunk = $2 and no = $3";
+
+/// All clients.
+pub(crate) async fn clients(client: &impl GenericClient) -> Result<Vec<Uuid>, StoreError> {
+    let clients = client.prepare_cached(CLIENTS).await?;
+    Ok(client.query(&clients, &[]).await?.iter().map(|row| row.get(0)).collect())
+}
+
+/// The chunks of a client's jobs in which one of the tokens may stand.
+pub(crate) async fn holders(
+    client: &mut Client,
+    of: Uuid,
+    tokens: &[ShortToken],
+) -> Result<Vec<ChunkId>, StoreError> {
+    let tx = client.transaction().await?;
+    // All chunks of the client are looked at.
+    tx.batch_execute("set local statement_timeout = 0").await?;
+    let tokens: Vec<&[u8]> = tokens.iter().map(<[u8; 8]>::as_slice).collect();
+    let holders = tx.prepare_cached(HOLDERS).await?;
+    let rows = tx.query(&holders, &[&of, &tokens]).await?;
+    tx.commit().await?;
+    Ok(rows.iter().map(|row| ChunkId { job: row.get("job"), no: row.get("no") }).collect())
+}
+
+/// A chunk that is rewritten. Until that is done nobody writes verdicts of its job, and nobody takes its task.
+pub(crate) struct Rewriting<'a> {
+    tx: Transaction<'a>,
+    id: ChunkId,
+    /// Rows and inputs.
+    pub(crate) sealed: Vec<u8>,
+    pub(crate) tokens: Vec<u8>,
+}
+
+impl<'a> Rewriting<'a> {
+    /// Waits for those who are writing. `None`: the chunk is gone.
+    pub(crate) async fn begin(client: &'a mut Client, id: ChunkId) -> Result<Option<Self>, StoreError> {
+        let tx = client.transaction().await?;
+        let lock = tx.prepare_cached(END_LOCK).await?;
+        tx.execute(&lock, &[&lock_of(id.job)]).await?;
+        let retake = tx.prepare_cached(RETAKE).await?;
+        tx.execute(&retake, &[&id.job, &id.no]).await?;
+        let held = tx.prepare_cached(HELD).await?;
+        let row = tx.query_opt(&held, &[&id.job, &id.no]).await?;
+        Ok(row.map(|row| Self { tx, id, sealed: row.get("sealed"), tokens: row.get("tokens") }))
+    }
+
+    /// The chunk's verdicts so far, sealed, with the numbers of their parts.
+    pub(crate) async fn parts(&self) -> Result<Vec<(i32, Vec<u8>)>, StoreError> {
+        let parts = self.tx.prepare_cached(PARTS).await?;
+        let rows = self.tx.query(&parts, &[&self.id.job, &self.id.no]).await?;
+        Ok(rows.iter().map(|row| (row.get("no"), row.get("sealed"))).collect())
+    }
+
+    /// Writes the chunk, and those of its parts that are given, in place of what was there.
+    pub(crate) async fn finish(
+        self,
+        sealed: &[u8],
+        tokens: &[u8],
+        parts: &[(i32, Vec<u8>)],
+    ) -> Result<(), StoreError> {
+        let Self { tx, id, .. } = self;
+        let rewrite = tx.prepare_cached(REWRITE).await?;
+        tx.execute(&rewrite, &[&id.job, &id.no, &sealed, &tokens]).await?;
+        let rewrite_part = tx.prepare_cached(REWRITE_PART).await?;
+        for (no, sealed) in parts {
+            let parameters: [Parameter<'_>; 4] = [&id.job, &id.no, no, sealed];
+            tx.execute(&rewrite_part, &parameters).await?;
+        }
+        tx.commit().await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,35 @@
+//! TLS to the database. Whether it is taken up is said by `sslmode=require` in the URL; the
+//! certificate is always checked then, against the authorities that browsers trust or those of a file.
+
+use std::{path::Path, sync::Arc};
+
+use anyhow::{Context as _, Result, ensure};
+use tokio_postgres_rustls::MakeRustlsConnect;
+use tokio_rustls::rustls::{
+    ClientConfig, RootCertStore,
+    crypto::ring,
+    pki_types::{CertificateDer, pem::PemObject as _},
+};
+
+/// Makes encrypted connections. `ca_file`: PEM; empty for the authorities that browsers trust.
+pub(super) fn connector(ca_file: &Path) -> Result<MakeRustlsConnect> {
+    let roots = if ca_file.as_os_str().is_empty() {
+        RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned())
+    } else {
+        from_file(ca_file).with_context(|| format!("[database] ca_file {}", ca_file.display()))?
+    };
+    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(MakeRustlsConnect::new(config))
+}
+
+fn from_file(path: &Path) -> Result<RootCertStore> {
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_file_iter(path)? {
+        roots.add(certificate?)?;
+    }
+    ensure!(!roots.is_empty(), "there is no certificate in it");
+    Ok(roots)
+}

@@ -1,0 +1,45 @@
+//! Processes that are killed.
+
+use crate::{
+    chance::Chance,
+    site::{Site, addresses},
+};
+
+/// Each kill is a failure of what was at work: more of them than a chunk may have otherwise.
+const MANY_ATTEMPTS: [(&str, &str); 2] =
+    [("MAILSONDE_JOBS__ATTEMPTS_MAX", "100"), ("MAILSONDE_JOBS__TASKS_AT_ONCE", "4")];
+
+#[test]
+fn twenty_kills_lose_nothing_and_double_nothing() {
+    let mut chance = Chance::new();
+    let site = Site::new(&MANY_ATTEMPTS);
+    let inputs = addresses(100_000);
+    let job = site.submit(&inputs, &["--offline"]);
+    for _ in 0..20 {
+        let worker = site.worker_at_work();
+        chance.moment(300);
+        worker.kill();
+    }
+    assert_eq!(site.query("select state from job"), "running", "all kills were in the middle of it");
+    let _worker = site.worker();
+    site.wait_for(&job, "completed");
+    site.is_done(&job, &inputs);
+    site.keeps_secrets();
+}
+
+#[test]
+fn three_processes_of_which_one_is_killed_at_a_time() {
+    let mut chance = Chance::new();
+    let site = Site::new(&MANY_ATTEMPTS);
+    let inputs = addresses(50_000);
+    let job = site.submit(&inputs, &["--offline"]);
+    let mut workers: Vec<_> = (0..3).map(|_| site.worker_at_work()).collect();
+    for _ in 0..5 {
+        chance.moment(300);
+        workers.remove(0).kill();
+        workers.push(site.worker_at_work());
+    }
+    site.wait_for(&job, "completed");
+    site.is_done(&job, &inputs);
+    site.keeps_secrets();
+}

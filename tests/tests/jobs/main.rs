@@ -1,0 +1,22 @@
+//! Jobs where something goes wrong: processes that are killed, stopped or asked to end, a database that goes away, chunks
+//! that cannot be done. The program itself, in as many processes as it takes, and a Postgres for each test.
+//!
+//! What is random is drawn from a number that each test prints; `JOBS_SEED` sets it.
+
+#![allow(clippy::unwrap_used, reason = "what fails in a helper fails the test")]
+#![allow(clippy::print_stdout, reason = "a test that fails shows what was drawn")]
+
+mod cancels;
+mod chance;
+mod clients;
+mod deadlines;
+mod ends;
+mod kills;
+mod mail;
+mod migrations;
+mod outages;
+mod poison;
+mod site;
+mod snapshots;
+mod stops;
+mod worker;
