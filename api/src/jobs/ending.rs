@@ -21,16 +21,15 @@ pub(crate) fn count(counts: &mut [i32], category: Category) {
 pub(crate) async fn end(store: &Store, job: Uuid, how: End) -> Result<bool, StoreError> {
     let mut client = store.worker().await?;
     let Some(ending) = Ending::begin(&mut client, job, how).await? else { return Ok(false) };
-    let counts = match ending.counts(Category::ALL.len()).await? {
-        Some(counts) => counts,
-        None => {
-            let contents = ending.contents().await?;
-            let mut counts = vec![0; Category::ALL.len()];
-            for judged in results::open(store.keys(), job, &contents, Some(how))? {
-                count(&mut counts, judged.verdict.judgement.category);
-            }
-            counts
+    let counts = if let Some(counts) = ending.counts(Category::ALL.len()).await? {
+        counts
+    } else {
+        let contents = ending.contents().await?;
+        let mut counts = vec![0; Category::ALL.len()];
+        for judged in results::open(store.keys(), job, &contents, Some(how))? {
+            count(&mut counts, judged.verdict.judgement.category);
         }
+        counts
     };
     ending.end(how, &counts).await?;
     Ok(true)

@@ -7,7 +7,7 @@ use mailsonde_engine::{Fault, FaultCause, Finding, Policy, Subject, Verdict};
 use uuid::Uuid;
 
 use super::rows::{
-    RowsError, items,
+    items,
     verdicts::{self, Judged},
 };
 use crate::store::{
@@ -71,7 +71,7 @@ pub(crate) fn open(
 
 fn inputs(keys: &Keyring, job: Uuid, chunk: &KeptChunk) -> Result<BTreeMap<u32, Box<str>>, StoreError> {
     let plain = keys.open(Row::Chunk { job, no: chunk.no }, &chunk.sealed)?;
-    let waiting = items::read(&plain).map_err(unreadable)?;
+    let waiting = items::read(&plain)?;
     Ok(waiting.into_iter().map(|item| (item.row, item.input)).collect())
 }
 
@@ -82,7 +82,7 @@ fn part(
     inputs: &BTreeMap<u32, Box<str>>,
 ) -> Result<Vec<Judged>, StoreError> {
     let plain = keys.open(row, sealed)?;
-    verdicts::read(&plain, |row| inputs.get(&row).cloned()).map_err(unreadable)
+    Ok(verdicts::read(&plain, |row| inputs.get(&row).cloned())?)
 }
 
 /// A job that has ended, or is about to, is told without what cannot be opened. Before, somebody may yet bring it back.
@@ -92,10 +92,6 @@ fn pass_over(job: Uuid, chunk: &KeptChunk, error: StoreError, ended: Option<End>
     }
     tracing::error!("chunk {} of job {job} is lost: {error}", chunk.no);
     Ok(())
-}
-
-fn unreadable(error: RowsError) -> StoreError {
-    StoreError::Refused(error.to_string().into())
 }
 
 /// The verdict of an item that nobody got to.

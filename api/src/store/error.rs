@@ -6,6 +6,7 @@ use deadpool_postgres::PoolError;
 use tokio_postgres::error::SqlState;
 
 use super::keys::SealError;
+use crate::jobs::rows::RowsError;
 
 /// Why the store did not do it.
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +24,9 @@ pub(crate) enum StoreError {
     /// What is kept cannot be read.
     #[error("what is kept cannot be read: {0}")]
     Sealed(#[from] SealError),
+    /// What is kept cannot be understood.
+    #[error("what is kept cannot be read: {0}")]
+    Unread(#[from] RowsError),
     /// A fault of ours.
     #[error("the database refused: {0}")]
     Refused(Box<str>),
@@ -32,11 +36,11 @@ impl StoreError {
     /// The database said nothing: it cannot be reached, or we asked what cannot be asked.
     fn without_word(error: &tokio_postgres::Error) -> Self {
         let text = error.to_string();
-        let is_ours =
-            ["serializing", "deserializing", "encoding", "invalid column", "unexpected", "expected"];
-        match is_ours.iter().any(|word| text.contains(word)) {
-            true => Self::Refused(text.into()),
-            false => Self::Away(with_cause(error).into()),
+        let is_ours = ["serializing", "encoding", "invalid column", "number of rows", "parameters but got"];
+        if is_ours.iter().any(|word| text.contains(word)) {
+            Self::Refused(text.into())
+        } else {
+            Self::Away(with_cause(error).into())
         }
     }
 

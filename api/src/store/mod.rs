@@ -76,9 +76,10 @@ impl Store {
         let config: DatabaseConfig = settings.section("database")?;
         let keys = keyring(settings, data_folder)?;
         let (connection, cluster) = if config.url.is_empty() {
-            let dir = match config.data_dir.as_os_str().is_empty() {
-                true => cluster::default_dir(data_folder),
-                false => config.data_dir.clone(),
+            let dir = if config.data_dir.as_os_str().is_empty() {
+                cluster::default_dir(data_folder)
+            } else {
+                config.data_dir.clone()
             };
             let cluster = tokio::task::spawn_blocking(move || Cluster::open(&dir)).await??;
             (cluster.config(), Some(cluster))

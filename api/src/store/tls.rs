@@ -14,7 +14,7 @@ use tokio_rustls::rustls::{
 /// Makes encrypted connections. `ca_file`: PEM; empty for the authorities that browsers trust.
 pub(super) fn connector(ca_file: &Path) -> Result<MakeRustlsConnect> {
     let roots = if ca_file.as_os_str().is_empty() {
-        RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned())
+        RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() }
     } else {
         from_file(ca_file).with_context(|| format!("[database] ca_file {}", ca_file.display()))?
     };

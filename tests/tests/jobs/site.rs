@@ -21,7 +21,7 @@ pub(crate) const MARK: &str = "zyxw.";
 const KEYS: &str = "0badcafe AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 
 /// Nothing takes longer where all is well, on a busy machine either.
-pub(crate) const LIMIT: Duration = Duration::from_secs(60);
+pub(crate) const LIMIT: Duration = Duration::from_mins(1);
 
 /// An installation.
 pub(crate) struct Site {

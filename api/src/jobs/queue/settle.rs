@@ -12,9 +12,12 @@ use mailsonde_engine::BoxFuture;
 use tower::{Layer, Service};
 
 use super::{Leased, Queue};
-use crate::store::{
-    StoreError,
-    tasks::{self, Lease},
+use crate::{
+    jobs::rows::RowsError,
+    store::{
+        StoreError,
+        tasks::{self, Lease},
+    },
 };
 
 /// The pause before the second attempt; each later one waits twice as long.
@@ -43,6 +46,9 @@ pub(crate) enum TaskError {
     /// The store could not be read or written.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// What is kept cannot be understood.
+    #[error(transparent)]
+    Rows(#[from] RowsError),
     /// It took too long.
     #[error("it was not done within {}", humantime::format_duration(*.0))]
     TimedOut(Duration),

@@ -67,10 +67,10 @@ impl Steward {
     /// Asks for all keys that are due. Returns when to look again.
     async fn round(&self) -> Option<Instant> {
         let _one_at_a_time = self.round.lock().await;
-        let now = Instant::now();
         let active = self.active().clone();
+        // What is due now is due by a clock that is read first, and goes on.
         let due: Vec<_> =
-            active.into_iter().filter(|quota| quota.due().is_some_and(|at| at <= now)).collect();
+            active.into_iter().filter(|quota| quota.due().is_some_and(|at| at <= Instant::now())).collect();
         for quotas in due.chunks(CLAIMS_MAX) {
             self.ask(quotas).await;
         }

@@ -1,0 +1,102 @@
+//! Writing verdicts down, under the lease of the chunk's task.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use mailsonde_engine::Category;
+use tokio::time::{Instant, sleep};
+
+use super::Shift;
+use crate::{
+    jobs::{
+        ending,
+        queue::TaskError,
+        rows::verdicts::{self, Judged},
+    },
+    store::{
+        StoreError,
+        chunks::{self, Deferred, NewPart},
+        history,
+        keys::Row,
+    },
+};
+
+/// How long to try to write verdicts down that the store does not take, in leases: after that somebody else has them.
+const WRITE_LEASES_MAX: u32 = 3;
+
+/// The first pause before another try, and the longest: each is twice as long as the one before.
+const PAUSE_MIN: Duration = Duration::from_millis(20);
+const PAUSE_MAX: Duration = Duration::from_secs(2);
+
+impl Shift {
+    /// Writes a part of verdicts; with `last` the chunk is done. A store that is away is waited for: nobody has to be asked
+    /// again because of it.
+    pub(super) async fn write(
+        &mut self,
+        verdicts: &[Judged],
+        last: Option<Vec<Deferred>>,
+    ) -> Result<(), TaskError> {
+        let no = self.stored.next_part;
+        let mut counts = vec![0; Category::ALL.len()];
+        for judged in verdicts.iter().filter(|judged| judged.is_final) {
+            ending::count(&mut counts, judged.verdict.judgement.category);
+        }
+        let row = Row::Part { job: self.id.job, chunk: self.id.no, no };
+        let sealed = self.desk.store.keys().seal(row, &verdicts::write(verdicts));
+        let part = NewPart { no, counts, sealed };
+        let until = Instant::now() + self.desk.config.lease * WRITE_LEASES_MAX;
+        let mut pause = PAUSE_MIN;
+        let mut is_unclear = false;
+        loop {
+            match self.try_write(&part, last.as_deref(), is_unclear).await {
+                Ok(()) => break,
+                Err(error) if error.is_transient() && Instant::now() < until => {
+                    is_unclear |= matches!(error, StoreError::Away(_));
+                    sleep(pause).await;
+                    pause = (pause * 2).min(PAUSE_MAX);
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        self.stored.next_part += 1;
+        self.learn(verdicts).await;
+        Ok(())
+    }
+
+    /// `is_unclear`: an earlier try may have succeeded, and its answer was lost.
+    async fn try_write(
+        &self,
+        part: &NewPart,
+        last: Option<&[Deferred]>,
+        is_unclear: bool,
+    ) -> Result<(), StoreError> {
+        let lease = self.leased.task.lease;
+        let mut client = self.desk.store.worker().await?;
+        if is_unclear && chunks::was_written(&client, lease, self.id, part.no).await? {
+            return Ok(());
+        }
+        chunks::write(&mut client, lease, self.id, part, last).await
+    }
+
+    /// Remembers who refused mail for good, and forgets that of those who take it.
+    async fn learn(&self, verdicts: &[Judged]) {
+        let learned = history::learn_from(verdicts.iter().map(|judged| &judged.verdict));
+        if learned.is_empty() {
+            return;
+        }
+        let written = match self.desk.store.worker().await {
+            Ok(client) => learned.write(&client, self.desk.store.keys(), Timestamp::now()).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = written {
+            tracing::debug!("nothing is remembered of a chunk: {error}");
+        }
+    }
+
+    /// Ends the job if this was the last of it. Whoever looks after leases does so too.
+    pub(super) async fn end_job(&self) {
+        if let Err(error) = ending::end_if_done(&self.desk.store, self.id.job).await {
+            tracing::debug!("a job is not ended yet: {error}");
+        }
+    }
+}
