@@ -11,6 +11,7 @@ use super::{
     plan::{
         admission::Installation,
         capacity::{Capacities, Capacity, Memory},
+        cut::{MIXED, OFFLINE},
     },
 };
 use crate::store::capacity::Memory as Heard;
@@ -75,8 +76,9 @@ impl Site {
         })
     }
 
-    /// What was configured, and what was heard since.
-    pub(super) fn heard(&self, heard: &[(String, Heard)]) -> Capacities {
+    /// What was configured, and what was heard since, with so many processes at work: of what is limited by nothing but
+    /// the process's own means, each has as much.
+    pub(super) fn heard(&self, heard: &[(String, Heard)], workers: usize) -> Capacities {
         let mut capacities = self.capacities.clone();
         for (operator, heard) in heard {
             let capacity = self.of(operator).clone().remembering(of_store(*heard));
@@ -86,10 +88,15 @@ impl Site {
                 capacities.operators.insert(operator.as_str().into(), capacity);
             }
         }
+        for of_each in [MIXED, OFFLINE] {
+            if let Some(capacity) = capacities.operators.get_mut(of_each) {
+                capacity.sessions *= to_f64(workers.max(1));
+            }
+        }
         capacities
     }
 
-    /// What is assumed of an operator, of [`DOMAIN`] or of [`MIXED`](super::plan::cut::MIXED).
+    /// What is assumed of an operator, of [`DOMAIN`] or of [`MIXED`].
     pub(super) fn of(&self, operator: &str) -> &Capacity {
         if operator == DOMAIN { &self.capacities.domain } else { self.capacities.of(operator) }
     }

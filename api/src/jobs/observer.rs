@@ -175,7 +175,7 @@ mod tests {
                 let heard = Heard { asks: 10.0, again: 1.0, session_seconds: seconds };
                 alone.hear(Timestamp::UNIX_EPOCH, heard);
             }
-            let together = site.heard(&kept).of(operator).memory();
+            let together = site.heard(&kept, 1).of(operator).memory();
             let alone = alone.memory();
             for (one, other) in [
                 (together.usual, alone.usual),
@@ -196,9 +196,9 @@ mod tests {
         observer.tell(slow.into()).await.unwrap();
         let kept = capacity::all(&store.worker().await.unwrap()).await.unwrap();
         let (site, now) = (site(), Timestamp::now());
-        let heard = site.heard(&kept);
+        let heard = site.heard(&kept, 1);
         for operator in ["google", "example.com"] {
-            let assumed = site.heard(&[]).of(operator).supply(now);
+            let assumed = site.heard(&[], 1).of(operator).supply(now);
             let supply = heard.of(operator).supply(now);
             assert!(supply.first < assumed.first / 10.0 && supply.seconds > 3_500.0, "{supply:?}");
             let later = heard.of(operator).supply(now + SignedDuration::from_hours(2));

@@ -97,6 +97,13 @@ fn pass_over(job: Uuid, chunk: &KeptChunk, error: StoreError, ended: Option<End>
 /// The verdict of an item that nobody got to.
 fn without_answer(row: u32, input: Box<str>, cause: FaultCause) -> Judged {
     let mut subject = Subject::new(input);
+    note_fault(&mut subject, cause);
+    let verdict = Verdict::of(subject, Policy::default());
+    Judged { row, verdict, verified_at: Timestamp::now(), took: Duration::ZERO, is_final: true }
+}
+
+/// Notes why the job has no answer about a subject.
+pub(super) fn note_fault(subject: &mut Subject, cause: FaultCause) {
     let message = match cause {
         FaultCause::RequestDeadline => "the deadline passed first",
         FaultCause::Canceled => "the job was canceled",
@@ -104,6 +111,4 @@ fn without_answer(row: u32, input: Box<str>, cause: FaultCause) -> Judged {
     };
     let lost = Arc::from([Box::from("smtp.reply")]);
     subject.note(&Arc::from(SOURCE), Finding::Fault(Fault { cause, message: message.into(), lost }));
-    let verdict = Verdict::of(subject, Policy::default());
-    Judged { row, verdict, verified_at: Timestamp::now(), took: Duration::ZERO, is_final: true }
 }

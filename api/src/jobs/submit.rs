@@ -118,7 +118,7 @@ pub(crate) async fn submit(
     let window = Window { created, deadline, greylist_wait: site.greylist_wait };
     let backlog = submission.backlog().await?;
     let workers = submission.workers(config.lease * LEASES_UNTIL_GONE).await?;
-    let capacities = site.heard(&submission.heard().await?);
+    let capacities = site.heard(&submission.heard().await?, workers);
     let there = site.installation(workers, submission.running_max);
     weigh(&capacities, there, window, &cuts, &backlog)?;
     let due = due(&window, &cuts);

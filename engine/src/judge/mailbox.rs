@@ -70,7 +70,8 @@ impl Seen<'_> {
             _ if self.is_remembered(policy) => {
                 Mailbox::dead(NotFound, Reason::MailboxNotFound, Evidence::RefusedByCode.score(false, false))
             }
-            (Some(ProbeFailure::DnsFailure) | None, Some(fault)) => {
+            // Why nobody was asked is told by what kept us from asking.
+            (Some(ProbeFailure::DnsFailure | ProbeFailure::NotItsTurn) | None, Some(fault)) => {
                 Mailbox::unanswered(fault_reason(fault.cause))
             }
             (Some(failure), _) if failure != ProbeFailure::NotProbed => Mailbox::unanswered(failure.reason()),

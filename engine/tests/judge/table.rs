@@ -203,6 +203,11 @@ fn unknown() -> Vec<Row> {
             vec![fault(FaultCause::Deadline, "dns.route"), failed(ProbeFailure::DnsFailure)],
             same("unknown", "timeout", 0.0),
         ),
+        // Whose turn did not come before the deadline: that is the reason.
+        (
+            vec![mx(), failed(ProbeFailure::NotItsTurn), fault(FaultCause::RequestDeadline, "smtp.reply")],
+            same("unknown", "deadline_passed", 0.0),
+        ),
         // A fault that costs only a flag changes nothing.
         (with(proven(), [fault(FaultCause::Panic, "typo.suggestion")]), ("deliverable", "", "", 0.98)),
         (with(proven(), [fault(FaultCause::Error, "history")]), ("deliverable", "", "", 0.98)),

@@ -11,6 +11,7 @@ mod chance;
 mod clients;
 mod deadlines;
 mod ends;
+mod greylisting;
 mod kills;
 mod mail;
 mod migrations;

@@ -11,7 +11,7 @@ use std::{
 
 use jiff::Timestamp;
 use mailsonde_engine::{
-    Batch, Context, FaultCause, Finding, Pipeline, Subject, SubjectId, SystemClock, Verdict,
+    Batch, Context, FaultCause, Finding, Pipeline, ProbeFailure, Subject, SubjectId, SystemClock, Verdict,
 };
 use tokio::{
     sync::{mpsc, watch},
@@ -22,7 +22,7 @@ use tokio::{
 use super::{Shift, has_fault};
 use crate::jobs::{
     queue::{Done, TaskError, Word},
-    results::SOURCE,
+    results::{SOURCE, note_fault},
     rows::{items::Item, verdicts::Judged},
 };
 
@@ -103,7 +103,7 @@ impl Shift {
         let mut verdicts = Vec::new();
         for (position, subject) in known.drain(..) {
             let item = &self.items[position.index()];
-            if self.deferral(&subject).is_none() && recorded.insert(item.row) {
+            if self.deferral(&subject).is_none() && !was_not_asked(&subject) && recorded.insert(item.row) {
                 verdicts.push(self.judge(item.row, subject, true, began));
             }
         }
@@ -124,7 +124,7 @@ impl Shift {
         let mut later: Vec<(Duration, Item)> = Vec::new();
         let mut is_interrupted = false;
         let own = mem::take(&mut self.items);
-        for (item, subject) in own.into_iter().zip(subjects) {
+        for (item, mut subject) in own.into_iter().zip(subjects) {
             if recorded.contains(&item.row) {
                 continue;
             }
@@ -133,6 +133,9 @@ impl Shift {
                 continue;
             }
             let deferral = self.deferral(&subject);
+            if deferral.is_none() && was_not_asked(&subject) {
+                note_fault(&mut subject, FaultCause::RequestDeadline);
+            }
             verdicts.push(self.judge(item.row, subject, deferral.is_none(), began));
             if let Some((wait, egress)) = deferral {
                 later.push((wait, Item { egress, ..item }));
@@ -160,6 +163,12 @@ impl Shift {
             is_final,
         }
     }
+}
+
+/// Its turn did not come, and there is no time for another one.
+fn was_not_asked(subject: &Subject) -> bool {
+    let is_so = |finding: &Finding| matches!(finding, Finding::ProbeFailed(ProbeFailure::NotItsTurn));
+    subject.findings().any(is_so)
 }
 
 fn subject(item: &Item) -> Subject {
