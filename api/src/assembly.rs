@@ -28,6 +28,9 @@ pub(crate) use up_to::up_to;
 const SECTIONS: &[&str] =
     &["pipeline", "stage", "dns", "smtp", "judge", "data", "database", "encryption", "jobs"];
 
+/// The stage that asks mail servers.
+pub(crate) const SMTP_PROBE: &str = "smtp-probe";
+
 /// The built-in stages that need a network: what `--offline` leaves out, with the plugins that ask DNS
 /// ([`offline_skips`]).
 pub const OFFLINE_SKIPS: &[&str] = &["dns", "domain-trust", "smtp-probe"];

@@ -1,6 +1,6 @@
 //! mailsonde as a product: it joins configuration, stages and engine, and gives them their surfaces.
 //!
-//! Only this crate knows JSON wire shapes and the command line. `main.rs` is a shell around [`cli::run`].
+//! Only this crate knows JSON wire shapes, the command line, SQL and the queue. `main.rs` is a shell around [`cli::run`].
 
 mod assembly;
 mod bounces;

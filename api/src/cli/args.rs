@@ -23,7 +23,7 @@ pub(super) struct Args {
     /// Print without colours, even on a terminal
     #[arg(long, global = true)]
     pub no_color: bool,
-    /// What plugins and their host may say on standard error
+    /// What is told on standard error while a command runs
     #[arg(long, global = true, value_enum, value_name = "LEVEL", default_value_t = LogLevel::Warn)]
     pub log: LogLevel,
     #[command(subcommand)]

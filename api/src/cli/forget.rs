@@ -6,12 +6,14 @@ use std::{
 };
 
 use anyhow::Result;
-use mailsonde_builtin::syntax;
 use mailsonde_engine::Address;
 
 use super::{Usage, args::ForgetArgs, service::Service};
 use crate::{
-    jobs::forget::{Forgotten, forget},
+    jobs::{
+        forget::{Forgotten, forget},
+        person,
+    },
     store::Store,
 };
 
@@ -27,17 +29,15 @@ pub(super) fn run(config: Option<&Path>, args: &ForgetArgs) -> Result<()> {
 async fn forget_all(store: &Store, addresses: &[Address]) -> Result<()> {
     for address in addresses {
         let Forgotten { history, rows } = forget(store, address).await?;
-        writeln!(io::stdout().lock(), "{address}: {history} of the history, {rows} rows of jobs")?;
+        writeln!(io::stdout().lock(), "{address}: {history} memories and {rows} rows of jobs are removed")?;
     }
     Ok(())
 }
 
 /// The address under any grammar: whatever was once taken in can be forgotten.
 fn address(text: &str) -> Result<Address> {
-    use syntax::Policy::{Rfc5321, Rfc5322, Strict};
-    let parsed =
-        [Strict, Rfc5321, Rfc5322].into_iter().find_map(|policy| syntax::parse(text.trim(), policy).ok());
-    Ok(parsed.ok_or_else(|| Usage(format!("`{}` is no address", super::human::escaped(text))))?)
+    Ok(person::address(text)
+        .ok_or_else(|| Usage(format!("`{}` is no address", super::human::escaped(text))))?)
 }
 
 #[cfg(test)]

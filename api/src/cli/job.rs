@@ -19,7 +19,7 @@ use super::{
     service::Service,
 };
 use crate::{
-    assembly,
+    assembly::{self, SMTP_PROBE},
     jobs::{
         capacity::Site,
         config::JobsConfig,
@@ -72,12 +72,12 @@ fn submits(service: &Service, args: &SubmitArgs, inputs: Vec<String>) -> Result<
     };
     let mut skips = if args.offline { assembly::offline_skips(settings)? } else { Vec::new() };
     if args.no_smtp {
-        skips.push("smtp-probe".into());
+        skips.push(SMTP_PROBE.into());
     }
     if !args.domain_trust {
         skips.push("domain-trust".into());
     }
-    let asks = pipeline.stages.iter().any(|stage| stage == "smtp-probe" && !skips.contains(stage));
+    let asks = pipeline.stages.iter().any(|stage| stage == SMTP_PROBE && !skips.contains(stage));
     let config: JobsConfig = settings.section("jobs")?;
     let site = Site::new(settings, &config)?;
     let request = Request {
@@ -117,7 +117,11 @@ fn find(service: &Service, id: Uuid) -> Result<JobRow> {
         let client = service.store.request().await?;
         jobs::job(&client, id).await
     })?;
-    found.ok_or_else(|| Usage(format!("there is no job {id}")).into())
+    found.ok_or_else(|| no_job(id))
+}
+
+fn no_job(id: Uuid) -> anyhow::Error {
+    Usage(format!("there is no job {id}")).into()
 }
 
 fn show(service: &Service, id: Uuid, format: JobFormat) -> Result<()> {
@@ -179,21 +183,15 @@ fn line(row: &JobRow) -> String {
 }
 
 fn prints_results(service: &Service, id: Uuid, format: Format, explain: bool) -> Result<()> {
-    let row = find(service, id)?;
+    let kept = service.runtime.block_on(async {
+        let mut client = service.store.request().await?;
+        jobs::kept(&mut client, id).await
+    })?;
+    let Some((row, contents)) = kept else { return Err(no_job(id)) };
     if row.pruned_at.is_some() {
         bail!("the results of {id} were kept until {:.0}", row.expires_at);
     }
-    let ended = match (row.ended_at, row.left_over.as_deref()) {
-        (None, _) => None,
-        (Some(_), Some("deadline_passed")) => Some(End::DeadlinePassed),
-        (Some(_), Some("canceled")) => Some(End::Canceled),
-        (Some(_), _) => Some(End::Done),
-    };
-    let contents = service.runtime.block_on(async {
-        let client = service.store.request().await?;
-        jobs::contents(&client, id).await
-    })?;
-    let verdicts = results::open(service.store.keys(), id, &contents, ended)?;
+    let verdicts = results::open(service.store.keys(), id, &contents, row.end())?;
     let mut output = Output::new(format, explain, false, false)?;
     for judged in verdicts {
         let moment = Moment { verified_at: judged.verified_at, took: judged.took };

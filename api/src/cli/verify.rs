@@ -25,7 +25,7 @@ use super::{
     output::Output,
 };
 use crate::{
-    assembly::{self, Assembled, OFFLINE_SKIPS, Parts},
+    assembly::{self, Assembled, OFFLINE_SKIPS, Parts, SMTP_PROBE},
     reload::keep_plugins_fresh,
     verify::{Inputs, Order, Verified, Verifier},
 };
@@ -97,7 +97,7 @@ fn verifier(settings: &Settings, parts: &Parts<'_>, args: &VerifyArgs) -> Result
             skips.extend(stages);
         }
     };
-    skip(args.no_smtp, &["smtp-probe"]);
+    skip(args.no_smtp, &[SMTP_PROBE]);
     skip(args.no_typo, &["typo"]);
     skip(args.no_random, &["random-pattern"]);
     skip(!args.domain_trust, &["domain-trust"]);

@@ -14,7 +14,7 @@ use super::{
         cut::{MIXED, OFFLINE},
     },
 };
-use crate::store::capacity::Memory as Heard;
+use crate::{assembly::SMTP_PROBE, store::capacity::Memory as Stored};
 
 /// The hosts of a domain of nobody known, as the store names them all. Has no dot, so it is no domain itself.
 pub(super) const DOMAIN: &str = "domain";
@@ -47,7 +47,7 @@ impl Site {
     /// A configuration that is wrong.
     pub(crate) fn new(settings: &Settings, jobs: &JobsConfig) -> Result<Self> {
         let smtp: SmtpConfig = settings.section("smtp")?;
-        let probe: smtp_probe::Config = settings.stage("smtp-probe")?.options()?;
+        let probe: smtp_probe::Config = settings.stage(SMTP_PROBE)?.options()?;
         let limit = |per_minute: usize| (per_minute > 0).then_some(to_f64(per_minute));
         let capacity = |sessions: usize, per_minute: usize, again: f64| {
             let mut capacity = Capacity::assumed(to_f64(sessions), RECIPIENTS_PER_SESSION_SECOND, again);
@@ -78,7 +78,7 @@ impl Site {
 
     /// What was configured, and what was heard since, with so many processes at work: of what is limited by nothing but
     /// the process's own means, each has as much.
-    pub(super) fn heard(&self, heard: &[(String, Heard)], workers: usize) -> Capacities {
+    pub(super) fn heard(&self, heard: &[(String, Stored)], workers: usize) -> Capacities {
         let mut capacities = self.capacities.clone();
         for (operator, heard) in heard {
             let capacity = self.of(operator).clone().remembering(of_store(*heard));
@@ -114,15 +114,15 @@ impl Site {
 }
 
 /// As the plan has it.
-pub(super) fn of_store(heard: Heard) -> Memory {
-    let Heard { usual, lately, again, heard_at } = heard;
+pub(super) fn of_store(heard: Stored) -> Memory {
+    let Stored { usual, lately, again, heard_at } = heard;
     Memory { usual, lately, again, heard_at: Some(heard_at) }
 }
 
 /// As the store has it; heard of by this moment at the latest.
-pub(super) fn to_store(memory: Memory, now: Timestamp) -> Heard {
+pub(super) fn to_store(memory: Memory, now: Timestamp) -> Stored {
     let Memory { usual, lately, again, heard_at } = memory;
-    Heard { usual, lately, again, heard_at: heard_at.unwrap_or(now) }
+    Stored { usual, lately, again, heard_at: heard_at.unwrap_or(now) }
 }
 
 /// Limits are small numbers.

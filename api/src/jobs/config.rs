@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::queue::Terms;
+use super::queue::QueueTerms;
 
 /// See default.toml, where each key has its comment.
 #[derive(Debug, Clone, Deserialize)]
@@ -30,8 +30,8 @@ pub(crate) struct JobsConfig {
 
 impl JobsConfig {
     /// How the queue is worked at.
-    pub(crate) fn terms(&self) -> Terms {
-        Terms {
+    pub(crate) fn terms(&self) -> QueueTerms {
+        QueueTerms {
             lease: self.lease,
             attempts_max: self.attempts_max,
             poll: self.poll,

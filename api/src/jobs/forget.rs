@@ -10,7 +10,7 @@ use mailsonde_engine::Address;
 use super::{
     person::{is_of, tokens_of},
     rows::{
-        RowsError, items,
+        items,
         verdicts::{self, Judged},
     },
 };
@@ -71,7 +71,7 @@ async fn rewrite(
     wanted: &[ShortToken],
 ) -> Result<HashSet<u32>, StoreError> {
     let row = Row::Chunk { job: id.job, no: id.no };
-    let mut items = items::read(&keys.open(row, &rewriting.sealed)?).map_err(|error| unreadable(&error))?;
+    let mut items = items::read(&keys.open(row, &rewriting.sealed)?)?;
     let inputs: HashMap<u32, Box<str>> = items.iter().map(|item| (item.row, item.input.clone())).collect();
     let mut tokens = rewriting.tokens.clone();
     let mut rows = HashSet::new();
@@ -86,8 +86,7 @@ async fn rewrite(
     for (no, sealed) in rewriting.parts().await? {
         let row = Row::Part { job: id.job, chunk: id.no, no };
         let plain = keys.open(row, &sealed)?;
-        let mut verdicts =
-            verdicts::read(&plain, |row| inputs.get(&row).cloned()).map_err(|error| unreadable(&error))?;
+        let mut verdicts = verdicts::read(&plain, |row| inputs.get(&row).cloned())?;
         let mut of_person = verdicts.iter_mut().filter(|judged| rows.contains(&judged.row)).peekable();
         if of_person.peek().is_some() {
             of_person.for_each(strip);
@@ -108,10 +107,6 @@ fn strip(judged: &mut Judged) {
     verdict.judgement.opinions.clear();
     verdict.evidence.findings.clear();
     verdict.evidence.opinions.clear();
-}
-
-fn unreadable(error: &RowsError) -> StoreError {
-    StoreError::Refused(error.to_string().into())
 }
 
 #[cfg(test)]

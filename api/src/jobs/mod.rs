@@ -9,19 +9,21 @@
 //! | `queue` | the tasks that workers take |
 //! | `work` | a process that works: its queue, its keeper, its handlers |
 //! | `opening` | whether an operator has room for one more chunk |
-//! | `commons`, `observer` | what probers learn, told to those of other processes and to the plan |
+//! | `lessons`, `observer` | what probers learn, told to those of other processes and to the plan |
+//! | `capacity` | what there is to plan with, as configured and as heard |
 //! | `chunk` | the handler of a chunk: asks, records, defers |
-//! | `forget` | somebody who wants it is removed from all of them |
+//! | `forget`, `person` | somebody who wants it is removed from all of them; who is meant by an input |
+//! | `retention` | what has been kept long enough is deleted |
 //! | `ending`, `results` | how a job ends, and what there is to read of it |
 //! | `rows` | how items and verdicts are written down |
 
 pub(crate) mod capacity;
 pub(crate) mod chunk;
-pub(crate) mod commons;
 pub(crate) mod config;
 pub(crate) mod duplicates;
 pub(crate) mod ending;
 pub(crate) mod forget;
+pub(crate) mod lessons;
 pub(crate) mod observer;
 pub(crate) mod opening;
 pub(crate) mod person;

@@ -8,7 +8,7 @@ use crate::store::keys::{Keyring, Scope, ShortToken};
 
 /// The address that an input is under any grammar, whatever the stages of its pipeline make of it: its domain in
 /// A-labels, however it was written.
-fn address(input: &str) -> Option<Address> {
+pub(crate) fn address(input: &str) -> Option<Address> {
     let input = input.trim();
     [Policy::Strict, Policy::Rfc5321, Policy::Rfc5322]
         .into_iter()

@@ -34,7 +34,7 @@ use self::removal::Removal;
 pub(crate) use self::{
     backend::TaskQueue,
     bell::listen,
-    keeper::keep,
+    keeper::{TURNS_PER_LEASE, keep},
     settle::{Done, TaskError},
     sweeper::sweep,
 };
@@ -45,7 +45,7 @@ use crate::store::{
 
 /// How the queue is worked at.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Terms {
+pub(crate) struct QueueTerms {
     /// A worker that is not heard of for this long has lost its tasks.
     pub(crate) lease: Duration,
     /// Failures after which a task is dead.
@@ -60,8 +60,8 @@ pub(crate) struct Terms {
 pub(crate) struct Queue {
     pub(crate) store: Shared,
     pub(crate) worker: Uuid,
-    pub(crate) terms: Terms,
-    held: Mutex<HashMap<Lease, watch::Sender<Word>>>,
+    pub(crate) terms: QueueTerms,
+    leases: Mutex<HashMap<Lease, watch::Sender<Word>>>,
     finished: Removal,
     at_work: AtomicUsize,
     /// A task may be there, or a place has become free.
@@ -94,12 +94,12 @@ pub(crate) struct Leased {
 
 impl Queue {
     /// `worker`: a name of this process that no other has.
-    pub(crate) fn new(store: Shared, worker: Uuid, terms: Terms) -> Arc<Self> {
+    pub(crate) fn new(store: Shared, worker: Uuid, terms: QueueTerms) -> Arc<Self> {
         Arc::new(Self {
             store,
             worker,
             terms,
-            held: Mutex::default(),
+            leases: Mutex::default(),
             finished: Removal::default(),
             at_work: AtomicUsize::new(0),
             wake: Notify::new(),
@@ -116,7 +116,7 @@ impl Queue {
 
     /// Tells those at work to stop.
     pub(crate) fn stop(&self) {
-        for word in self.held().values() {
+        for word in self.leases().values() {
             word.send_replace(Word::Stop);
         }
     }
@@ -158,19 +158,19 @@ impl Queue {
 
     fn hold(self: &Arc<Self>, task: Claimed) -> Leased {
         let (sender, word) = watch::channel(Word::GoOn);
-        self.held().insert(task.lease, sender);
+        self.leases().insert(task.lease, sender);
         self.at_work.fetch_add(1, Relaxed);
         Leased { task, word, queue: self.clone() }
     }
 
-    fn held(&self) -> MutexGuard<'_, HashMap<Lease, watch::Sender<Word>>> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    fn leases(&self) -> MutexGuard<'_, HashMap<Lease, watch::Sender<Word>>> {
+        self.leases.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Leased {
     fn drop(&mut self) {
-        self.queue.held().remove(&self.task.lease);
+        self.queue.leases().remove(&self.task.lease);
         self.queue.at_work.fetch_sub(1, Relaxed);
         self.queue.wake.notify_one();
     }

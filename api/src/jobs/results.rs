@@ -28,6 +28,7 @@ pub(crate) fn open(
     contents: &Contents,
     ended: Option<End>,
 ) -> Result<Vec<Judged>, StoreError> {
+    let at = contents.ended_at.unwrap_or_else(Timestamp::now);
     let mut known = BTreeMap::new();
     let mut is_lost = false;
     for chunk in &contents.chunks {
@@ -57,12 +58,12 @@ pub(crate) fn open(
         };
         let Some(cause) = cause else { continue };
         for (row, input) in inputs {
-            known.entry(row).or_insert_with(|| without_answer(row, input, cause));
+            known.entry(row).or_insert_with(|| without_answer(row, input, cause, at));
         }
     }
     if is_lost {
         for row in 1..=contents.items {
-            known.entry(row).or_insert_with(|| without_answer(row, Box::default(), FaultCause::Error));
+            known.entry(row).or_insert_with(|| without_answer(row, Box::default(), FaultCause::Error, at));
         }
     }
     let is_told = |judged: &Judged| judged.is_final || ended.is_some();
@@ -95,11 +96,11 @@ fn pass_over(job: Uuid, chunk: &KeptChunk, error: StoreError, ended: Option<End>
 }
 
 /// The verdict of an item that nobody got to.
-fn without_answer(row: u32, input: Box<str>, cause: FaultCause) -> Judged {
+fn without_answer(row: u32, input: Box<str>, cause: FaultCause, at: Timestamp) -> Judged {
     let mut subject = Subject::new(input);
     note_fault(&mut subject, cause);
     let verdict = Verdict::of(subject, Policy::default());
-    Judged { row, verdict, verified_at: Timestamp::now(), took: Duration::ZERO, is_final: true }
+    Judged { row, verdict, verified_at: at, took: Duration::ZERO, is_final: true }
 }
 
 /// Notes why the job has no answer about a subject.
@@ -107,7 +108,7 @@ pub(super) fn note_fault(subject: &mut Subject, cause: FaultCause) {
     let message = match cause {
         FaultCause::RequestDeadline => "the deadline passed first",
         FaultCause::Canceled => "the job was canceled",
-        _ => "its chunk failed too often",
+        _ => "its chunk was given up, or cannot be read",
     };
     let lost = Arc::from([Box::from("smtp.reply")]);
     subject.note(&Arc::from(SOURCE), Finding::Fault(Fault { cause, message: message.into(), lost }));

@@ -8,6 +8,8 @@ pub(crate) mod verdicts;
 
 use serde::{Deserialize, Serialize};
 
+use crate::store::StoreError;
+
 /// The layout of both texts. It is raised when something that stands there already changes its meaning.
 const VERSION: u32 = 1;
 
@@ -32,6 +34,12 @@ pub(crate) enum RowsError {
     /// No address where one should stand.
     #[error("row {0} has no address where it should have one")]
     NoAddress(u32),
+}
+
+impl From<RowsError> for StoreError {
+    fn from(error: RowsError) -> Self {
+        Self::Unread(error.to_string().into())
+    }
 }
 
 /// Stands for [`VERSION`], and is read from no later one.

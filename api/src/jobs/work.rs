@@ -17,16 +17,16 @@ use tokio::{
 use super::{
     capacity::Site,
     chunk,
-    commons::Tie,
     config::JobsConfig,
     ending,
+    lessons::Tie,
     observer::Observer,
     opening::Openings,
-    queue::{Done, Leased, Queue, TaskError, TaskQueue, Terms, keep, listen, sweep},
+    queue::{Done, Leased, Queue, QueueTerms, TURNS_PER_LEASE, TaskError, TaskQueue, keep, listen, sweep},
     retention,
 };
 use crate::{
-    assembly::{self, Parts},
+    assembly::{self, Parts, SMTP_PROBE},
     store::{
         Shared,
         jobs::End,
@@ -72,7 +72,7 @@ impl Desk {
     }
 
     /// How the queue is worked at.
-    pub(crate) fn terms(&self) -> Terms {
+    pub(crate) fn terms(&self) -> QueueTerms {
         self.config.terms()
     }
 
@@ -89,7 +89,7 @@ impl Desk {
     /// How long to wait, if not.
     pub(super) async fn may_begin(&self, pipeline: &Pipeline, operator: &str) -> Result<(), Duration> {
         match &self.prober {
-            Some(prober) if pipeline.has("smtp-probe") => {
+            Some(prober) if pipeline.has(SMTP_PROBE) => {
                 self.openings.may_begin(operator, prober.may_begin(operator)).await
             }
             _ => Ok(()),
@@ -148,7 +148,7 @@ impl Ties {
         let prober = desk.prober.clone()?;
         let (end, ended) = watch::channel(false);
         let observer = Observer::new(desk.store.clone(), desk.site.clone());
-        let observer = spawn(observer.watch(prober.clone(), desk.config.lease / 3, ended));
+        let observer = spawn(observer.watch(prober.clone(), desk.config.lease / TURNS_PER_LEASE, ended));
         Some(Self { lessons: Tie::new(desk.store.clone(), prober).await, observer, end })
     }
 

@@ -6,14 +6,14 @@ use deadpool_postgres::PoolError;
 use tokio_postgres::error::SqlState;
 
 use super::keys::SealError;
-use crate::jobs::rows::RowsError;
 
 /// Why the store did not do it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub(crate) enum StoreError {
-    /// It is away, or was before it could say whether it is done. Worth another try.
-    #[error("the database is away: {0}")]
+    /// It cannot be reached, has no room or no free connection, or was gone before it could say whether it is done. Worth
+    /// another try.
+    #[error("the database cannot be used now: {0}")]
     Away(Box<str>),
     /// Others were in the way; nothing is done. Worth another try at once.
     #[error("the database could not do it beside others: {0}")]
@@ -26,7 +26,7 @@ pub(crate) enum StoreError {
     Sealed(#[from] SealError),
     /// What is kept cannot be understood.
     #[error("what is kept cannot be read: {0}")]
-    Unread(#[from] RowsError),
+    Unread(Box<str>),
     /// A fault of ours.
     #[error("the database refused: {0}")]
     Refused(Box<str>),

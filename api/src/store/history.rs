@@ -20,11 +20,11 @@ use super::{
 
 pub(super) const RECALL: &str = "select token, source, seen_at from history where token = any($1::bytea[])";
 
-/// The newest memory of a mailbox counts. In the order of tokens, so that two who remember the same mailboxes at once
+/// The newest memory of a mailbox counts; none is of the future, whatever a worker's clock says. In the order of tokens, so that two who remember the same mailboxes at once
 /// wait for each other, and not crosswise.
 pub(super) const REMEMBER: &str = "
 insert into history (token, source, seen_at)
-select distinct on (token) token, source, seen_at
+select distinct on (token) token, source, least(seen_at, now())
 from unnest($1::bytea[], $2::text[], $3::timestamptz[]) as new (token, source, seen_at)
 order by token, seen_at desc
 on conflict (token) do update set source = excluded.source, seen_at = excluded.seen_at

@@ -2,7 +2,7 @@
 
 use deadpool_postgres::{Client, GenericClient};
 use jiff::Timestamp;
-use tokio_postgres::Row;
+use tokio_postgres::{IsolationLevel, Row};
 use uuid::Uuid;
 
 use super::{StoreError, chunks::lock_of};
@@ -45,7 +45,7 @@ pub(super) const OVERDUE: &str =
 pub(super) const IS_LIVE: &str = "select state in ('running', 'paused') from job where id = $1";
 
 pub(super) const SUM: &str = "
-select items, coalesce((select sum(final) from part where part.job = job.id), 0)::int as done
+select items, ended_at, coalesce((select sum(final) from part where part.job = job.id), 0)::int as done
 from job where id = $1";
 
 pub(super) const PART_COUNTS: &str = "select counts from part where job = $1";
@@ -88,6 +88,13 @@ pub(crate) struct JobRow {
     pub(crate) pruned_at: Option<Timestamp>,
 }
 
+impl JobRow {
+    /// How it ended, if it has.
+    pub(crate) fn end(&self) -> Option<End> {
+        self.ended_at.map(|_| End::of(self.left_over.as_deref()))
+    }
+}
+
 impl From<&Row> for JobRow {
     fn from(row: &Row) -> Self {
         Self {
@@ -127,6 +134,12 @@ impl End {
         }
     }
 
+    /// How a job ended, by what those got who had no verdict.
+    fn of(left_over: Option<&str>) -> Self {
+        let all = [Self::DeadlinePassed, Self::Canceled];
+        all.into_iter().find(|end| end.left_over() == left_over).unwrap_or(Self::Done)
+    }
+
     fn left_over(self) -> Option<&'static str> {
         match self {
             Self::Done => None,
@@ -138,6 +151,8 @@ impl End {
 
 /// Everything that is kept of a job's items, sealed.
 pub(crate) struct Contents {
+    /// When the job ended, if it has.
+    pub(crate) ended_at: Option<Timestamp>,
     /// How many rows it has.
     pub(crate) items: u32,
     pub(crate) chunks: Vec<KeptChunk>,
@@ -286,6 +301,20 @@ async fn switch(
     Ok(true)
 }
 
+/// A job with everything that is kept of its items, all of one moment: nothing is deleted in between.
+pub(crate) async fn kept(client: &mut Client, id: Uuid) -> Result<Option<(JobRow, Contents)>, StoreError> {
+    let tx = client
+        .build_transaction()
+        .isolation_level(IsolationLevel::RepeatableRead)
+        .read_only(true)
+        .start()
+        .await?;
+    let Some(row) = job(&tx, id).await? else { return Ok(None) };
+    let contents = contents(&tx, id).await?;
+    tx.commit().await?;
+    Ok(Some((row, contents)))
+}
+
 /// Everything that is kept of a job's items.
 pub(crate) async fn contents(client: &impl GenericClient, job: Uuid) -> Result<Contents, StoreError> {
     let (sum, chunks, parts) = tokio::try_join!(
@@ -293,7 +322,8 @@ pub(crate) async fn contents(client: &impl GenericClient, job: Uuid) -> Result<C
         client.prepare_cached(ALL_CHUNKS),
         client.prepare_cached(ALL_PARTS),
     )?;
-    let items = client.query_opt(&sum, &[&job]).await?.map_or(0, |row| row.get::<_, i32>("items"));
+    let header = client.query_opt(&sum, &[&job]).await?;
+    let items = header.as_ref().map_or(0, |row| row.get::<_, i32>("items"));
     let mut kept: Vec<KeptChunk> = client
         .query(&chunks, &[&job])
         .await?
@@ -311,5 +341,9 @@ pub(crate) async fn contents(client: &impl GenericClient, job: Uuid) -> Result<C
             kept[position].parts.push((row.get("no"), row.get("sealed")));
         }
     }
-    Ok(Contents { items: u32::try_from(items).unwrap_or_default(), chunks: kept })
+    Ok(Contents {
+        ended_at: header.and_then(|row| row.get("ended_at")),
+        items: u32::try_from(items).unwrap_or_default(),
+        chunks: kept,
+    })
 }

@@ -10,9 +10,7 @@ use super::{Store, StoreError, jobs::JOBS_CHANNEL, submission::TASKS_CHANNEL};
 /// What was heard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Note {
-    /// From now on, notes are heard; what came before was not.
-    Listening,
-    /// Tasks were submitted.
+    /// Tasks were submitted, or may have been while nobody listened.
     Tasks,
     /// A job has ended, was paused or resumed.
     Jobs,
@@ -34,7 +32,8 @@ impl Store {
                 listened = &mut listening, if !is_listening => {
                     listened?;
                     is_listening = true;
-                    heard(Note::Listening);
+                    // What came before was not heard.
+                    heard(Note::Tasks);
                 }
                 message = message => match message {
                     Some(Ok(AsyncMessage::Notification(note))) if note.channel() == JOBS_CHANNEL => {

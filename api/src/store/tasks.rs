@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::StoreError;
 
-/// Held while tasks are claimed: two claims at once could both count a client's running tasks, and pass its cap.
+/// Extended while tasks are claimed: two claims at once could both count a client's running tasks, and pass its cap.
 const CLAIMS_LOCK: i64 = 0x6d73_636c_6169_6d73;
 
 pub(super) const TAKE_TURNS: &str = "select pg_advisory_xact_lock($1)";
@@ -173,12 +173,12 @@ pub(crate) struct Claimed {
     /// Failures before this lease.
     pub(crate) attempt: i16,
     /// Of its job, where it has one.
-    pub(crate) terms: Option<Terms>,
+    pub(crate) terms: Option<JobTerms>,
 }
 
 /// What a job says of its chunks.
 #[derive(Debug, Clone)]
-pub(crate) struct Terms {
+pub(crate) struct JobTerms {
     /// It has not ended.
     pub(crate) is_live: bool,
     pub(crate) is_paused: bool,
@@ -190,7 +190,7 @@ pub(crate) struct Terms {
 
 /// What the database says of a lease that was to be extended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Held {
+pub(crate) enum Extended {
     /// Ours for another while.
     Ours,
     /// Ours, and its job is not to be worked at now.
@@ -246,7 +246,7 @@ fn task_of(row: &Row) -> Result<Claimed, StoreError> {
         job,
         chunk: chunk_of(row),
         attempt: row.get("attempt"),
-        terms: state.map(|state| Terms {
+        terms: state.map(|state| JobTerms {
             is_live: matches!(state, "running" | "paused"),
             is_paused: state == "paused",
             pipeline: row.get("pipeline"),
@@ -272,13 +272,13 @@ pub(crate) async fn extend(
     client: &impl GenericClient,
     leases: &[Lease],
     lease: Duration,
-) -> Result<Vec<(Lease, Held)>, StoreError> {
+) -> Result<Vec<(Lease, Extended)>, StoreError> {
     let (ids, fences) = columns(leases);
     let extend = client.prepare_cached(EXTEND).await?;
     let rows = client.query(&extend, &[&ids, &fences, &lease.as_secs_f64()]).await?;
     let held = |row: &Row| match row.get::<_, Option<&str>>("job_state") {
-        Some("paused") => Held::Paused,
-        _ => Held::Ours,
+        Some("paused") => Extended::Paused,
+        _ => Extended::Ours,
     };
     let lease = |row: &Row| Lease { task: row.get("id"), fence: row.get("fence") };
     Ok(rows.iter().map(|row| (lease(row), held(row))).collect())

@@ -19,6 +19,12 @@ use crate::{
 /// Retries that are due within this time leave together, in one session where they can.
 const TOGETHER: Duration = Duration::from_secs(10);
 
+/// How long who was not answered within `task_max` is left alone: others have their turn.
+const PAUSE: Duration = Duration::from_secs(10);
+
+/// What a round takes at the least: with less time left than that, none is begun.
+const ROUND_MIN: Duration = Duration::from_secs(10);
+
 /// How often an item may be put off: a server that always wants us later is not waited for until the deadline.
 const ROUNDS_MAX: i32 = 50;
 
@@ -27,11 +33,11 @@ impl Shift {
     pub(super) fn deferral(&self, subject: &Subject) -> Option<(Duration, Option<EgressId>)> {
         let (wait, egress) = match subject.deferral() {
             Some(deferral) => (deferral.wait, Some(deferral.egress)),
-            None if has_fault(subject, FaultCause::RequestDeadline) => (TOGETHER, None),
+            None if has_fault(subject, FaultCause::RequestDeadline) => (PAUSE, None),
             None => return None,
         };
         // Where the plan has no time for another round, one more try costs nobody his deadline.
-        let is_in_time = Instant::now() + wait + TOGETHER < self.left;
+        let is_in_time = Instant::now() + wait + ROUND_MIN < self.left;
         (is_in_time && self.stored.round < ROUNDS_MAX).then_some((wait, egress))
     }
 

@@ -99,6 +99,7 @@ impl BackendConfig for TaskQueue {
 async fn claim_when_due(queue: Arc<Queue>) -> Vec<Leased> {
     let mut draining = queue.draining.subscribe();
     let mut pause = queue.terms.poll;
+    let mut was_told = false;
     loop {
         if *draining.borrow_and_update() {
             return Vec::new();
@@ -107,13 +108,14 @@ async fn claim_when_due(queue: Arc<Queue>) -> Vec<Leased> {
         match queue.claim().await {
             Ok(claimed) if claimed.is_empty() => {
                 queue.idle.send_modify(|times| *times += 1);
-                pause = queue.terms.poll;
+                (pause, was_told) = (queue.terms.poll, false);
                 wait = queue.until_due().await.unwrap_or(pause);
             }
             Ok(claimed) => return claimed,
             Err(error) => {
-                if pause == queue.terms.poll {
+                if !was_told {
                     tracing::warn!("no tasks can be taken: {error}");
+                    was_told = true;
                 }
                 pause = (pause * 2).min(PAUSE_MAX);
                 wait = pause;

@@ -8,11 +8,11 @@ use tokio::time::{Instant, sleep_until};
 use super::{Queue, Word};
 use crate::store::{
     StoreError,
-    tasks::{self, Held, Lease},
+    tasks::{self, Extended, Lease},
 };
 
 /// A lease is extended when a third of it is over, so that two attempts may fail.
-pub(super) const TURNS_PER_LEASE: u32 = 3;
+pub(crate) const TURNS_PER_LEASE: u32 = 3;
 
 /// The pause before another attempt when the store is away.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -41,7 +41,7 @@ pub(crate) async fn keep(queue: Arc<Queue>, host: String) {
 
 async fn turn(queue: &Queue, host: &str) -> Result<(), StoreError> {
     let client = queue.store.keeper().await?;
-    let leases: Vec<Lease> = queue.held().keys().copied().collect();
+    let leases: Vec<Lease> = queue.leases().keys().copied().collect();
     if !leases.is_empty() {
         let held = tasks::extend(&client, &leases, queue.terms.lease).await?;
         tell(queue, &leases, &held);
@@ -50,14 +50,14 @@ async fn turn(queue: &Queue, host: &str) -> Result<(), StoreError> {
 }
 
 /// Tells handlers what has become of their leases.
-fn tell(queue: &Queue, asked: &[Lease], held: &[(Lease, Held)]) {
-    let words = queue.held();
+fn tell(queue: &Queue, asked: &[Lease], held: &[(Lease, Extended)]) {
+    let words = queue.leases();
     for lease in asked {
         let Some(word) = words.get(lease) else { continue };
         match held.iter().find(|(ours, _)| ours == lease) {
             None => drop(word.send_replace(Word::Lost)),
-            Some((_, Held::Paused)) => drop(word.send_replace(Word::Stop)),
-            Some((_, Held::Ours)) => {}
+            Some((_, Extended::Paused)) => drop(word.send_replace(Word::Stop)),
+            Some((_, Extended::Ours)) => {}
         }
     }
 }

@@ -4,6 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use tokio::time::{Instant, sleep};
+use uuid::Uuid;
 
 use super::{Queue, keeper::TURNS_PER_LEASE};
 use crate::{
@@ -23,9 +24,10 @@ pub(crate) async fn sweep(queue: Arc<Queue>) {
     loop {
         // Nobody could extend a lease while the store was away: first everybody has the time to.
         let may_rescue = away_until.is_none_or(|until| Instant::now() >= until + queue.terms.lease);
-        if let Err(error) = turn(&queue, may_rescue).await {
-            tracing::debug!("nothing is swept: {error}");
-            away_until = Some(Instant::now());
+        match turn(&queue, may_rescue).await {
+            Err(error) if error.is_transient() => away_until = Some(Instant::now()),
+            Err(error) => tracing::warn!("nothing is swept: {error}"),
+            Ok(()) => {}
         }
         tokio::select! {
             () = sleep(every) => {}
@@ -44,13 +46,22 @@ async fn turn(queue: &Queue, may_rescue: bool) -> Result<(), StoreError> {
         }
     }
     tasks::free_held(&client).await?;
-    for job in jobs::overdue(&client).await? {
-        ending::end(&queue.store, job, End::DeadlinePassed).await?;
+    let (overdue, unended) = (jobs::overdue(&client).await?, jobs::unended(&client).await?);
+    drop(client);
+    for job in overdue {
+        tell(job, ending::end(&queue.store, job, End::DeadlinePassed).await.map(drop));
     }
-    for job in jobs::unended(&client).await? {
-        ending::end_if_done(&queue.store, job).await?;
+    for job in unended {
+        tell(job, ending::end_if_done(&queue.store, job).await);
     }
     Ok(())
+}
+
+/// One job that cannot be ended keeps no other from it.
+fn tell(job: Uuid, ended: Result<(), StoreError>) {
+    if let Err(error) = ended {
+        tracing::warn!("job {job} cannot be ended: {error}");
+    }
 }
 
 fn report(failed: &[Failed], lease: Duration) {

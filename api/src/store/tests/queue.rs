@@ -5,7 +5,7 @@ use futures_util::future::join_all;
 use super::*;
 use crate::store::{
     jobs,
-    tasks::{Held, Kind, extend, fail, hand_back, remove, rescue, snooze},
+    tasks::{Extended, Kind, extend, fail, hand_back, remove, rescue, snooze},
 };
 
 /// As configured by default.
@@ -102,7 +102,7 @@ async fn leases_are_extended_by_their_holder_alone() {
     let client = store.worker().await.unwrap();
     let mut kept = extend(&client, &[mine, stale, held], LEASE * 3).await.unwrap();
     kept.sort_by_key(|(lease, _)| lease.task);
-    assert_eq!(kept, [(mine, Held::Ours), (held, Held::Paused)]);
+    assert_eq!(kept, [(mine, Extended::Ours), (held, Extended::Paused)]);
     assert_eq!(row(&store, lost).await, before);
     assert_eq!(column(&store, mine, "leased_until > now() + interval '29 minutes'").await, "true");
     assert_eq!(column(&store, lost, "leased_until > now() + interval '29 minutes'").await, "false");

@@ -143,7 +143,10 @@ async fn who_is_not_let_in_hears_where_to_look() {
     let mut away = tokio_postgres::Config::new();
     away.host("127.0.0.1").port(1).user("mailsonde");
     let said = refusal(away).await;
-    assert!(said.starts_with("the database is away: ") && said.contains("see whether it runs"), "{said}");
+    assert!(
+        said.starts_with("the database cannot be used now: ") && said.contains("see whether it runs"),
+        "{said}"
+    );
 }
 
 #[test]
