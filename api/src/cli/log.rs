@@ -1,4 +1,4 @@
-//! Lines on standard error for what plugins and their host say: `plugin blocklist: text`. Only mailsonde's own events;
+//! Lines on standard error for what is told while a command runs: `plugin blocklist: text`, `warning: text`. Only mailsonde's own events;
 //! what libraries tell themselves is of no use to whoever types commands.
 
 use std::{
@@ -58,6 +58,16 @@ pub(super) fn start(level: LogLevel) {
     let lines = Lines { is_watched: io::stderr().is_terminal() }.with_filter(LevelFilter::from(level));
     // Only a second call in the same process could fail, and then there is a log already.
     let _ = tracing::subscriber::set_global_default(tracing_subscriber::registry().with(lines));
+}
+
+/// From now on, a panic tells where it was and not what it said: that may quote an address.
+pub(super) fn panics_without_words() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map_or_else(String::new, |place| format!(" at {place}"));
+        // Nobody can be told that nobody can be told.
+        let _ =
+            writeln!(anstream::stderr(), "{BAD}error{BAD:#}: a panic{place}; this is a fault of mailsonde");
+    }));
 }
 
 struct Lines {

@@ -42,6 +42,7 @@ pub fn run() -> ExitCode {
         anstream::ColorChoice::Never.write_global();
     }
     log::start(args.log);
+    log::panics_without_words();
     match dispatch(args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,

@@ -46,20 +46,20 @@ pub(super) async fn run(desk: Arc<Desk>, leased: Leased) -> Result<Done, TaskErr
     if terms.is_paused {
         return Ok(Done::HandBack);
     }
-    let left = terms.left.saturating_sub(DEADLINE_MARGIN);
-    if left.is_zero() {
+    let until = terms.deadline - DEADLINE_MARGIN;
+    if until <= Instant::now() {
         // The job's end is near, and gives everybody a verdict.
         return Ok(Done::Snooze(DEADLINE_MARGIN));
     }
     let Some(stored) = load(&desk, id).await? else { return Ok(Done::Finished) };
     let pipeline = desk.pipeline(&terms.pipeline, &terms.skips)?;
     if let Err(wait) = desk.may_begin(&pipeline, &stored.operator).await {
-        return Ok(Done::Snooze(wait.min(left)));
+        return Ok(Done::Snooze(wait.min(until.saturating_duration_since(Instant::now()))));
     }
     let mut items = remaining(&desk, id, &stored).await?;
     items.sort_by_key(|item| item.duplicate_of.is_some());
-    let budget = desk.config.task_max.min(left);
-    Shift { desk, id, stored, items, left: Instant::now() + left, leased }.work(&pipeline, budget).await
+    let until_pause = until.min(Instant::now() + desk.config.task_max);
+    Shift { desk, id, stored, items, until, leased }.work(&pipeline, until_pause).await
 }
 
 async fn load(desk: &Desk, id: ChunkId) -> Result<Option<StoredChunk>, StoreError> {
@@ -101,7 +101,7 @@ struct Shift {
     /// Duplicates come last.
     items: Vec<Item>,
     /// When the job's deadline is near.
-    left: Instant,
+    until: Instant,
     leased: Leased,
 }
 

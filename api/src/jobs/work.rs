@@ -35,7 +35,7 @@ use crate::{
 };
 
 /// What a handler gets over `task_max`, within which it ends by itself, to write down what it has.
-const TASK_MARGIN: Duration = Duration::from_mins(2);
+const TASK_MARGIN: Duration = Duration::from_mins(5);
 
 /// How long the end of the process waits for the store to hear what hosts bear.
 const LAST_WORD_MAX: Duration = Duration::from_secs(5);

@@ -28,11 +28,12 @@ held as (delete from task using live where task.id = $1 and fence = $2 and task.
 insert into part (job, chunk, no, fence, final, counts, sealed)
 select job, chunk, $4, $2, $5, $6, $7 from held";
 
-/// A part before the last one. Its row is locked, so that nobody takes the lease over meanwhile.
+/// A part before the last one. Its row is locked, so that nobody takes the lease over meanwhile. Failures before it count
+/// no longer: there is progress.
 pub(super) const RECORD: &str = "
 with live as (select id from job where id = $3 and state in ('running', 'paused')),
 held as (
-    update task set error = error from live where task.id = $1 and fence = $2 and task.state = 'running'
+    update task set attempt = 0, error = null from live where task.id = $1 and fence = $2 and task.state = 'running'
     returning job, chunk
 )
 insert into part (job, chunk, no, fence, final, counts, sealed)

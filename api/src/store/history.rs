@@ -30,10 +30,11 @@ order by token, seen_at desc
 on conflict (token) do update set source = excluded.source, seen_at = excluded.seen_at
 where history.seen_at < excluded.seen_at";
 
-/// Whoever refused mail after it was accepted is still remembered.
+/// Whoever refused mail after it was accepted is still remembered. Workers' clocks may differ by some minutes: rather a
+/// refusal is forgotten than somebody's acceptance.
 pub(super) const DISPROVE: &str = "
 with disproven as (
-    select token from history where token = any($1::bytea[]) and seen_at <= $2 order by token for update
+    select token from history where token = any($1::bytea[]) and seen_at <= $2::timestamptz + interval '10 minutes' order by token for update
 )
 delete from history using disproven where history.token = disproven.token";
 

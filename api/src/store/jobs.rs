@@ -53,7 +53,9 @@ pub(super) const PART_COUNTS: &str = "select counts from part where job = $1";
 pub(super) const END: &str = "
 update job set state = $2, left_over = $3, counts = $4, ended_at = now() where id = $1";
 
-pub(super) const DROP_TASKS: &str = "delete from task where job = $1 and state <> 'dead'";
+/// In the order in which leases are extended, so that the two do not wait for each other crosswise.
+pub(super) const DROP_TASKS: &str = "
+delete from task where id in (select id from task where job = $1 and state <> 'dead' order by id for update)";
 
 pub(super) const PAUSE: &str = "update job set state = 'paused' where id = $1 and state = 'running'";
 pub(super) const HOLD: &str =

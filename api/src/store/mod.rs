@@ -108,7 +108,7 @@ impl Store {
         keys: Keyring,
         cluster: Option<Cluster>,
     ) -> Result<Self> {
-        let tls = config.tls()?;
+        let (tls, connection) = (config.tls()?, pools::attentive(connection));
         Ok(Self {
             requests: config.pool(&connection, &tls, config.requests_max)?,
             workers: config.pool(&connection, &tls, config.workers_max)?,

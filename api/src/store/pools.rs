@@ -12,6 +12,19 @@ use super::tls;
 /// How long somebody waits for a free connection: a caller should hear soon that there is none.
 const WAIT_MAX: Duration = Duration::from_secs(2);
 
+/// How long the other side may be silent: a process that is frozen within a transaction holds up no others for longer, and
+/// a connection on which nothing gets through is given up. Less than a lease.
+const SILENCE_MAX: Duration = Duration::from_secs(15);
+
+/// How often a quiet connection is tried.
+const TRIED_EVERY: Duration = Duration::from_secs(5);
+
+/// A connection that notices when the other side is gone.
+pub(super) fn attentive(mut connection: tokio_postgres::Config) -> tokio_postgres::Config {
+    connection.tcp_user_timeout(SILENCE_MAX).keepalives_idle(TRIED_EVERY).keepalives_interval(TRIED_EVERY);
+    connection
+}
+
 /// The table `[database]`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -50,9 +63,10 @@ impl DatabaseConfig {
         let mut connection = connection.clone();
         connection.application_name("mailsonde").connect_timeout(self.connect_timeout);
         let limits = format!(
-            "set statement_timeout = {}; set lock_timeout = {}",
+            "set statement_timeout = {}; set lock_timeout = {}; set idle_in_transaction_session_timeout = {}",
             self.statement_timeout.as_millis(),
             self.lock_timeout.as_millis(),
+            SILENCE_MAX.as_millis(),
         );
         let limit = Hook::async_fn(move |client: &mut deadpool_postgres::ClientWrapper, _| {
             let limits = limits.clone();

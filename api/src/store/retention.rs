@@ -63,7 +63,7 @@ async fn prune_jobs(client: &mut Client) -> Result<usize, StoreError> {
     let expired = tx.prepare_cached(EXPIRED).await?;
     let jobs: Vec<uuid::Uuid> =
         tx.query(&expired, &[&JOBS_MAX]).await?.iter().map(|row| row.get(0)).collect();
-    for statement in [DROP_CHUNKS, DROP_PARTS, DROP_TASKS] {
+    for statement in [DROP_TASKS, DROP_CHUNKS, DROP_PARTS] {
         let statement = tx.prepare_cached(statement).await?;
         tx.execute(&statement, &[&jobs]).await?;
     }

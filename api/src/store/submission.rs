@@ -20,7 +20,7 @@ const ADMISSION_LOCK: i64 = 0x6d73_6164_6d69_7373;
 /// What is at work stands first. Items of a chunk that have their verdicts take no time any more.
 pub(super) const BACKLOG: &str = "
 select chunk.operator, job.client = $1 as is_own, task.state = 'running' as is_at_work,
-    case when task.state = 'running' then now() else greatest(task.deadline_at, now()) end as turn_at,
+    case when task.state = 'running' then $2::timestamptz else greatest(task.deadline_at, $2) end as turn_at,
     greatest(chunk.items - coalesce((
         select sum(part.final) from part where part.job = chunk.job and part.chunk = chunk.no
     ), 0), 0)::int as items,
@@ -30,14 +30,14 @@ where task.kind = 'chunk' and task.state <> 'dead' and job.state = 'running'
 order by is_at_work desc, turn_at, task.id";
 
 /// The present moment, and how many tasks of the client may be at work at once.
-pub(super) const CLIENT: &str = "select now(), running_max from client where id = $1";
+pub(super) const CLIENT: &str = "select clock_timestamp(), running_max from client where id = $1";
 
 pub(super) const WORKERS: &str =
     "select count(*) from worker where seen_at > now() - $1 * interval '1 second'";
 
 pub(super) const ADD_JOB: &str = "
-insert into job (id, client, state, pipeline, skips, items, deadline_at, expires_at)
-values ($1, $2, 'running', $3, $4, $5, $6::timestamptz, $6::timestamptz + $7 * interval '1 second')";
+insert into job (id, client, state, pipeline, skips, items, deadline_at, expires_at, created_at)
+values ($1, $2, 'running', $3, $4, $5, $6::timestamptz, $6::timestamptz + $7 * interval '1 second', $8)";
 
 pub(super) const COPY_CHUNKS: &str =
     "copy chunk (job, no, operator, items, sealed, tokens) from stdin (format binary)";
@@ -113,7 +113,7 @@ impl<'a> Submission<'a> {
     /// What is at work, and what is waiting, by virtual deadline.
     pub(crate) async fn backlog(&self) -> Result<Vec<Backlog>, StoreError> {
         let backlog = self.tx.prepare_cached(BACKLOG).await?;
-        let rows = self.tx.query(&backlog, &[&self.client]).await?;
+        let rows = self.tx.query(&backlog, &[&self.client, &self.now]).await?;
         let waiting = |row: &tokio_postgres::Row| Backlog {
             operator: row.get("operator"),
             is_own: row.get("is_own"),
@@ -140,12 +140,12 @@ impl<'a> Submission<'a> {
 
     /// Takes the job: all of it, or nothing.
     pub(crate) async fn take(self, job: &NewJob) -> Result<(), StoreError> {
-        let Self { tx, .. } = self;
+        let Self { tx, now, .. } = self;
         let items: i32 = job.chunks.iter().map(|chunk| chunk.items).sum();
         let add = tx.prepare_cached(ADD_JOB).await?;
         let retention = job.retention.as_secs_f64();
-        let parameters: [Parameter<'_>; 7] =
-            [&job.id, &job.client, &job.pipeline, &job.skips, &items, &job.deadline_at, &retention];
+        let parameters: [Parameter<'_>; 8] =
+            [&job.id, &job.client, &job.pipeline, &job.skips, &items, &job.deadline_at, &retention, &now];
         tx.execute(&add, &parameters).await?;
         copy_chunks(&tx, job).await?;
         copy_tasks(&tx, job).await?;

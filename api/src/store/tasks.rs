@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use deadpool_postgres::GenericClient;
+use tokio::time::Instant;
 use tokio_postgres::{Row, types::ToSql};
 use uuid::Uuid;
 
@@ -38,21 +39,25 @@ with recursive waiting as (
     ) t
     order by t.deadline_at, t.id limit $3
 )
-update task set state = 'running', fence = task.fence + 1, worker = $1, leased_until = now() + $2 * interval '1 second'
+update task set state = 'running', fence = task.fence + 1, worker = $1, leased_until = clock_timestamp() + $2 * interval '1 second'
 from due left join task own on own.id = due.id left join job on job.id = own.job
 where task.id = due.id
 returning task.id, task.kind, task.client, task.job, task.chunk, task.attempt, task.fence,
     task.deadline_at, job.state as job_state, job.pipeline, job.skips,
-    extract(epoch from job.deadline_at - now())::float8 as left_s";
+    extract(epoch from job.deadline_at - clock_timestamp())::float8 as left_s";
 
 /// Until the next task is due that is not due yet.
 pub(super) const NEXT_DUE: &str = "
 select extract(epoch from min(due_at) - now())::float8 from task where state = 'ready' and due_at > now()";
 
 pub(super) const EXTEND: &str = "
+with ours as (
+    select task.id from task join unnest($1::bigint[], $2::bigint[]) as held (id, fence)
+        on task.id = held.id and task.fence = held.fence
+    where task.state = 'running' order by task.id for update of task
+)
 update task set leased_until = now() + $3 * interval '1 second'
-from unnest($1::bigint[], $2::bigint[]) as held (id, fence)
-where task.id = held.id and task.fence = held.fence and task.state = 'running'
+from ours where task.id = ours.id
 returning task.id, task.fence, (select state from job where job.id = task.job) as job_state";
 
 /// Whose lease has run out has failed once more. The last failure is the end of a chunk, whose items are waited for no
@@ -63,7 +68,7 @@ with expired as (
 ), failed as (
     update task set
         state = case when kind = 'chunk' and attempt + 1 >= $1 then 'dead' else 'ready' end,
-        attempt = attempt + 1, fence = fence + 1, worker = null, leased_until = null, due_at = now(),
+        attempt = least(attempt + 1, 1000), fence = fence + 1, worker = null, leased_until = null, due_at = now(),
         error = 'the lease ran out'
     from expired where task.id = expired.id
     returning job, chunk, state = 'dead' as is_dead
@@ -77,7 +82,7 @@ pub(super) const FAIL: &str = "
 with failed as (
     update task set
         state = case when kind = 'chunk' and attempt + 1 >= $3 then 'dead' else 'ready' end,
-        attempt = attempt + 1, worker = null, leased_until = null, due_at = now() + $4 * interval '1 second',
+        attempt = least(attempt + 1, 1000), worker = null, leased_until = null, due_at = now() + $4 * interval '1 second',
         error = $5
     where id = $1 and fence = $2 and state = 'running'
     returning job, chunk, state = 'dead' as is_dead
@@ -111,6 +116,8 @@ update task set state = 'ready' from job where task.state = 'held' and job.id = 
 pub(super) const IS_PENDING: &str = "
 select exists (
     select from task where state in ('ready', 'running') and (kind = 'chunk' or kind = 'close' and due_at <= now())
+) or exists (
+    select from task join job on job.id = task.job where task.state = 'held' and job.state = 'running'
 )";
 
 pub(super) const WORKER_SEEN: &str = "
@@ -184,8 +191,8 @@ pub(crate) struct JobTerms {
     pub(crate) is_paused: bool,
     pub(crate) pipeline: String,
     pub(crate) skips: Vec<String>,
-    /// Until the job's deadline.
-    pub(crate) left: Duration,
+    /// The job's deadline, by our own clock.
+    pub(crate) deadline: Instant,
 }
 
 /// What the database says of a lease that was to be extended.
@@ -214,6 +221,8 @@ pub(crate) async fn claim(
     let (take_turns, claim) =
         tokio::try_join!(client.prepare_cached(TAKE_TURNS), client.prepare_cached(CLAIM))?;
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    // From before the database said how much time is left.
+    let asked_at = Instant::now();
     let seconds = lease.as_secs_f64();
     // On their way at once, for one round trip; the server takes them one after the other, and where one fails, the
     // commit takes nothing.
@@ -228,15 +237,19 @@ pub(crate) async fn claim(
     );
     let _: ((), u64, ()) = (begun?, locked?, committed?);
     let rows = rows?;
-    let mut claimed = rows
-        .iter()
-        .map(|row| Ok((row.get("deadline_at"), task_of(row)?)))
-        .collect::<Result<Vec<_>, StoreError>>()?;
-    claimed.sort_by_key(|(deadline_at, task): &(jiff::Timestamp, Claimed)| (*deadline_at, task.lease.task));
+    let mut claimed: Vec<(jiff::Timestamp, Claimed)> = Vec::with_capacity(rows.len());
+    for row in &rows {
+        match task_of(row, asked_at) {
+            Ok(task) => claimed.push((row.get("deadline_at"), task)),
+            // A newer program's. It costs nobody else his lease.
+            Err(error) => tracing::warn!("a task is left alone: {error}"),
+        }
+    }
+    claimed.sort_by_key(|(deadline_at, task)| (*deadline_at, task.lease.task));
     Ok(claimed.into_iter().map(|(_, task)| task).collect())
 }
 
-fn task_of(row: &Row) -> Result<Claimed, StoreError> {
+fn task_of(row: &Row, asked_at: Instant) -> Result<Claimed, StoreError> {
     let job: Option<Uuid> = row.get("job");
     let state: Option<&str> = row.get("job_state");
     Ok(Claimed {
@@ -251,7 +264,7 @@ fn task_of(row: &Row) -> Result<Claimed, StoreError> {
             is_paused: state == "paused",
             pipeline: row.get("pipeline"),
             skips: row.get("skips"),
-            left: Duration::try_from_secs_f64(row.get("left_s")).unwrap_or_default(),
+            deadline: asked_at + Duration::try_from_secs_f64(row.get("left_s")).unwrap_or_default(),
         }),
     })
 }

@@ -37,7 +37,7 @@ impl Shift {
             None => return None,
         };
         // Where the plan has no time for another round, one more try costs nobody his deadline.
-        let is_in_time = Instant::now() + wait + ROUND_MIN < self.left;
+        let is_in_time = Instant::now() + wait + ROUND_MIN < self.until;
         (is_in_time && self.stored.round < ROUNDS_MAX).then_some((wait, egress))
     }
 
@@ -63,7 +63,7 @@ impl Shift {
             seal: Box::new(move |id| keys.seal(Row::Chunk { job: id.job, no: id.no }, &plain)),
             tokens,
             wait,
-            within: within(self.left.saturating_duration_since(Instant::now()), wait),
+            within: within(self.until.saturating_duration_since(Instant::now()), wait),
         }
     }
 }

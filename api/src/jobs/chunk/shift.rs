@@ -33,12 +33,12 @@ const RECORD_EVERY: Duration = Duration::from_secs(2);
 const SYNTAX: &str = "syntax";
 
 impl Shift {
-    /// Works for as long as `budget`.
-    pub(super) async fn work(mut self, pipeline: &Pipeline, budget: Duration) -> Result<Done, TaskError> {
+    /// Works until then at the most.
+    pub(super) async fn work(mut self, pipeline: &Pipeline, until: Instant) -> Result<Done, TaskError> {
         let began = Instant::now();
         let (watcher, mut known) = mpsc::unbounded_channel();
         let (cancel, canceled) = watch::channel(false);
-        let mut run = self.start(pipeline.clone(), budget, watcher, canceled);
+        let mut run = self.start(pipeline.clone(), until, watcher, canceled);
         let mut recorded = HashSet::new();
         let mut waiting = Vec::new();
         let mut ticks = interval(RECORD_EVERY);
@@ -68,12 +68,12 @@ impl Shift {
     fn start(
         &self,
         pipeline: Pipeline,
-        budget: Duration,
+        until: Instant,
         watcher: mpsc::UnboundedSender<(SubjectId, Subject)>,
         canceled: watch::Receiver<bool>,
     ) -> AbortOnDrop {
         let cx = Context {
-            deadline: Instant::now() + budget,
+            deadline: until,
             clock: Arc::new(SystemClock),
             client: Some(self.leased.task.client.to_string().into()),
             attempt: u32::try_from(self.stored.round).unwrap_or_default(),

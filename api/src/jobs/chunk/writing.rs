@@ -10,7 +10,7 @@ use super::Shift;
 use crate::{
     jobs::{
         ending,
-        queue::TaskError,
+        queue::{TaskError, Word},
         rows::verdicts::{self, Judged},
     },
     store::{
@@ -23,6 +23,9 @@ use crate::{
 
 /// How long to try to write verdicts down that the store does not take, in leases: after that somebody else has them.
 const WRITE_LEASES_MAX: u32 = 3;
+
+/// The same, when the process is to end.
+const STOP_MAX: Duration = Duration::from_secs(5);
 
 /// The first pause before another try, and the longest: each is twice as long as the one before.
 const PAUSE_MIN: Duration = Duration::from_millis(20);
@@ -44,13 +47,13 @@ impl Shift {
         let row = Row::Part { job: self.id.job, chunk: self.id.no, no };
         let sealed = self.desk.store.keys().seal(row, &verdicts::write(verdicts));
         let part = NewPart { no, counts, sealed };
-        let until = Instant::now() + self.desk.config.lease * WRITE_LEASES_MAX;
+        let began = Instant::now();
         let mut pause = PAUSE_MIN;
         let mut is_unclear = false;
         loop {
             match self.try_write(&part, last.as_deref(), is_unclear).await {
                 Ok(()) => break,
-                Err(error) if error.is_transient() && Instant::now() < until => {
+                Err(error) if error.is_transient() && began.elapsed() < self.patience() => {
                     is_unclear |= matches!(error, StoreError::Away(_));
                     sleep(pause).await;
                     pause = (pause * 2).min(PAUSE_MAX);
@@ -61,6 +64,15 @@ impl Shift {
         self.stored.next_part += 1;
         self.learn(verdicts).await;
         Ok(())
+    }
+
+    /// How long to try to write: less where the process is to end.
+    fn patience(&self) -> Duration {
+        if *self.leased.word.borrow() == Word::Stop {
+            STOP_MAX
+        } else {
+            self.desk.config.lease * WRITE_LEASES_MAX
+        }
     }
 
     /// `is_unclear`: an earlier try may have succeeded, and its answer was lost.
@@ -84,8 +96,10 @@ impl Shift {
         if learned.is_empty() {
             return;
         }
+        // When it was heard, and not when the store has taken it: others may have heard otherwise since.
+        let at = verdicts.iter().map(|judged| judged.verified_at).min().unwrap_or_else(Timestamp::now);
         let written = match self.desk.store.worker().await {
-            Ok(client) => learned.write(&client, self.desk.store.keys(), Timestamp::now()).await,
+            Ok(client) => learned.write(&client, self.desk.store.keys(), at).await,
             Err(error) => Err(error),
         };
         if let Err(error) = written {

@@ -89,7 +89,9 @@ impl<F: Fn(&str) -> Option<&'static str>> Keys<F> {
 fn domain_of(input: &str) -> Option<&str> {
     let (_, domain) = input.rsplit_once('@')?;
     let domain = domain.trim_end_matches(|c: char| c.is_whitespace() || c == '>' || c == '.');
-    (domain.len() <= DOMAIN_OCTETS_MAX && domain.contains('.')).then_some(domain)
+    let is_one =
+        domain.len() <= DOMAIN_OCTETS_MAX && domain.contains('.') && !domain.contains(char::is_control);
+    is_one.then_some(domain)
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -9,6 +9,7 @@ use std::{
 use apalis_core::{error::BoxDynError, task::Task};
 use futures_util::FutureExt as _;
 use mailsonde_engine::BoxFuture;
+use tokio::time::sleep;
 use tower::{Layer, Service};
 
 use super::{Leased, Queue};
@@ -22,6 +23,9 @@ use crate::{
 
 /// The pause before the second attempt; each later one waits twice as long.
 const PAUSE_MIN: Duration = Duration::from_secs(1);
+
+/// How often to try to write down what has become of a task.
+const TRIES: usize = 3;
 
 /// The longest pause before another attempt.
 const PAUSE_MAX: Duration = Duration::from_mins(1);
@@ -100,12 +104,12 @@ where
         let (lease, attempt, kind) = (claimed.lease, claimed.attempt, claimed.kind);
         let work = self.handlers.call(task);
         async move {
-            let done = work.await.map_err(Into::into);
-            if let Err(error) = settle(&queue, lease, attempt, done).await
+            let settlement = Settlement::of(work.await.map_err(Into::into), attempt);
+            if let Err(error) = settle(&queue, lease, settlement).await
                 && !matches!(error, StoreError::Fenced)
             {
                 // It is taken back when its lease runs out.
-                tracing::warn!("a task of kind {} was not settled: {error}", kind.word());
+                tracing::warn!("task {}, a {}, was not settled: {error}", lease.task, kind.word());
             }
             Ok(())
         }
@@ -113,38 +117,61 @@ where
     }
 }
 
-async fn settle(
-    queue: &Queue,
-    lease: Lease,
-    attempt: i16,
-    done: Result<Done, BoxDynError>,
-) -> Result<(), StoreError> {
-    match done {
-        Ok(Done::Settled) => Ok(()),
-        Ok(Done::Finished) => queue.finished.remove(&queue.store, lease).await,
-        Ok(Done::Snooze(wait)) => tasks::snooze(&queue.store.worker().await?, lease, wait).await,
-        Ok(Done::HandBack) => tasks::hand_back(&queue.store.worker().await?, lease).await,
-        Err(error) => failed(queue, lease, attempt, error).await,
+/// What is to be written of a task.
+enum Settlement {
+    Nothing,
+    Finished,
+    Snooze(Duration),
+    HandBack,
+    Failed { wait: Duration, error: String },
+}
+
+impl Settlement {
+    /// A store that was away, or was busy with others, is no failure of the task.
+    fn of(done: Result<Done, BoxDynError>, attempt: i16) -> Self {
+        let wait = pause_after(attempt);
+        let error = match done {
+            Ok(Done::Settled) => return Self::Nothing,
+            Ok(Done::Finished) => return Self::Finished,
+            Ok(Done::Snooze(wait)) => return Self::Snooze(wait),
+            Ok(Done::HandBack) => return Self::HandBack,
+            Err(error) => error,
+        };
+        match error.downcast::<TaskError>().map(|error| *error) {
+            Ok(TaskError::Store(error)) if error.is_transient() => Self::Snooze(wait),
+            Ok(error) => Self::Failed { wait, error: error.to_string() },
+            // The text of a panic may hold anything.
+            Err(_) => Self::Failed { wait, error: "the handler panicked".to_owned() },
+        }
+    }
+
+    async fn write(&self, queue: &Queue, lease: Lease) -> Result<(), StoreError> {
+        match self {
+            Self::Nothing => Ok(()),
+            Self::Finished => queue.finished.remove(&queue.store, lease).await,
+            Self::Snooze(wait) => tasks::snooze(&queue.store.worker().await?, lease, *wait).await,
+            Self::HandBack => tasks::hand_back(&queue.store.worker().await?, lease).await,
+            Self::Failed { wait, error } => {
+                let client = queue.store.worker().await?;
+                let failed = tasks::fail(&client, lease, queue.terms.attempts_max, *wait, error).await?;
+                let outcome = if failed.is_dead { "it is given up" } else { "it is tried again" };
+                tracing::warn!("task {} failed, and {outcome}: {error}", lease.task);
+                queue.look.send_replace(());
+                Ok(())
+            }
+        }
     }
 }
 
-/// A handler failed. A store that was away, or was busy with others, is no failure of the task.
-async fn failed(queue: &Queue, lease: Lease, attempt: i16, error: BoxDynError) -> Result<(), StoreError> {
-    let client = queue.store.worker().await?;
-    let wait = pause_after(attempt);
-    let error = match error.downcast::<TaskError>().map(|error| *error) {
-        Ok(TaskError::Store(error)) if error.is_transient() => {
-            return tasks::snooze(&client, lease, wait).await;
+/// Writes it down, if need be at the third try: what is not written is taken for a failure when the lease runs out.
+async fn settle(queue: &Queue, lease: Lease, settlement: Settlement) -> Result<(), StoreError> {
+    for _ in 1..TRIES {
+        match settlement.write(queue, lease).await {
+            Err(error) if error.is_transient() => sleep(PAUSE_MIN).await,
+            settled => return settled,
         }
-        Ok(error) => error.to_string(),
-        // The text of a panic may hold anything.
-        Err(_) => "the handler panicked".to_owned(),
-    };
-    let failed = tasks::fail(&client, lease, queue.terms.attempts_max, wait, &error).await?;
-    let outcome = if failed.is_dead { "it is given up" } else { "it is tried again" };
-    tracing::warn!("a task failed, and {outcome}: {error}");
-    queue.look.send_replace(());
-    Ok(())
+    }
+    settlement.write(queue, lease).await
 }
 
 /// How long to wait before a task that failed so many times before is tried again.

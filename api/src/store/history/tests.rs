@@ -153,12 +153,12 @@ pub(crate) async fn old_keys_still_find(client: &impl GenericClient) {
 pub(crate) async fn an_acceptance_disproves(client: &impl GenericClient) {
     use HistorySource::Bounce;
     let keys = keys(&[OLD_KEY, NEW_KEY]);
-    let refused = [refusal("eve", Bounce, 100), refusal("eva", Bounce, 300), refusal("eli", Bounce, 100)];
+    let refused = [refusal("eve", Bounce, 100), refusal("eva", Bounce, 3_000), refusal("eli", Bounce, 100)];
     remember(client, &keys, &refused).await.unwrap();
     let (eve, eva, kim) = (address("eve"), address("eva"), address("kim"));
     let learned = Learned { accepted: vec![&eve, &eva], refused: vec![&kim] };
     learned.write(client, &keys, at(200)).await.unwrap();
-    let expected = [None, Some((Bounce, 300)), Some((Bounce, 100)), Some((HistorySource::Probe, 200))];
+    let expected = [None, Some((Bounce, 3_000)), Some((Bounce, 100)), Some((HistorySource::Probe, 200))];
     assert_eq!(recalled(client, &keys, &["eve", "eva", "eli", "kim"]).await, expected);
     Learned::default().write(client, &keys, at(200)).await.unwrap();
 }
