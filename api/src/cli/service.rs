@@ -8,7 +8,7 @@ use tokio::{runtime::Runtime, time::sleep};
 
 use crate::{
     assembly,
-    store::{Shared, Store, StoreError},
+    store::{NotLetIn, Shared, Store, StoreError},
 };
 
 /// The pause before another attempt to reach the database.
@@ -76,5 +76,6 @@ impl Service {
 
 /// Another moment may be better.
 fn is_away(error: &anyhow::Error) -> bool {
-    error.downcast_ref::<StoreError>().is_some_and(StoreError::is_transient)
+    error.downcast_ref::<NotLetIn>().is_some_and(NotLetIn::is_transient)
+        || error.downcast_ref::<StoreError>().is_some_and(StoreError::is_transient)
 }

@@ -8,9 +8,16 @@ use super::StoreError;
 /// Why the first connection was not made, and what to look at.
 #[derive(Debug, thiserror::Error)]
 #[error("{error}; {advice}")]
-pub(super) struct NotLetIn {
+pub(crate) struct NotLetIn {
     error: StoreError,
     advice: &'static str,
+}
+
+impl NotLetIn {
+    /// Whether it may let us in a moment later.
+    pub(crate) fn is_transient(&self) -> bool {
+        self.error.is_transient()
+    }
 }
 
 impl From<PoolError> for NotLetIn {

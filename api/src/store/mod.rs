@@ -39,7 +39,8 @@ use tokio_postgres::config::SslMode;
 use tokio_postgres_rustls::MakeRustlsConnect;
 use uuid::Uuid;
 
-use self::{advice::NotLetIn, cluster::Cluster, keys::Keyring};
+pub(crate) use self::advice::NotLetIn;
+use self::{cluster::Cluster, keys::Keyring};
 pub(crate) use self::{error::StoreError, pools::DatabaseConfig};
 
 /// The client of whoever types commands on the host.

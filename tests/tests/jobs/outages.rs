@@ -5,8 +5,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use mailsonde_tests::real::daemon::wait_until;
+
 use crate::{
-    site::{Site, addresses},
+    site::{LIMIT, Site, addresses},
     worker::Worker,
 };
 
@@ -54,4 +56,21 @@ fn after_an_outage_of_40_seconds_work_goes_on_by_itself() {
     assert!(workers.iter_mut().all(Worker::is_alive), "{}", site.said());
     site.is_done(&job, &inputs);
     site.keeps_secrets();
+}
+
+#[test]
+fn who_starts_while_the_database_is_away_waits_for_it() {
+    let mut site = Site::new(&FEW_AT_ONCE);
+    let inputs = addresses(10);
+    let job = site.submit(&inputs, &["--offline"]);
+    site.postgres.stop().unwrap();
+    let refused = site.run(&["job", "list"]);
+    assert_eq!(refused.status.code(), Some(1), "{}", refused.stderr);
+    assert!(refused.stderr.contains("cannot be used now"), "{}", refused.stderr);
+    let worker = site.worker();
+    assert!(wait_until(LIMIT, || site.said().contains("it is waited for")), "{}", site.said());
+    site.postgres.start_again().unwrap();
+    site.wait_for(&job, "completed");
+    assert!(worker.terminate(LIMIT).success(), "{}", site.said());
+    site.is_done(&job, &inputs);
 }
