@@ -5,7 +5,6 @@ use std::{fs::File, io, path::Path};
 use anstream::println;
 use anyhow::{Context as _, Result, bail};
 use jiff::Timestamp;
-use mailsonde_config::did_you_mean;
 use mailsonde_engine::Category;
 use serde_json::json;
 use uuid::Uuid;
@@ -16,6 +15,7 @@ use super::{
     human::{FAINT, GOOD},
     input,
     output::Output,
+    pipeline_named,
     service::Service,
 };
 use crate::{
@@ -65,11 +65,7 @@ fn lines(file: &Path) -> Result<Vec<String>> {
 
 fn submits(service: &Service, args: &SubmitArgs, inputs: Vec<String>) -> Result<()> {
     let Service { settings, runtime, store } = service;
-    let pipelines = settings.pipelines()?;
-    let Some(pipeline) = pipelines.get(&args.pipeline) else {
-        let hint = did_you_mean(&args.pipeline, pipelines.keys().map(String::as_str));
-        return Err(Usage(format!("there is no pipeline `{}`{hint}", args.pipeline)).into());
-    };
+    let pipeline = pipeline_named(settings, &args.pipeline)?;
     let mut skips = if args.offline { assembly::offline_skips(settings)? } else { Vec::new() };
     if args.no_smtp {
         skips.push(SMTP_PROBE.into());

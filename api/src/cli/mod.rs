@@ -26,7 +26,7 @@ use std::{
 use anstream::eprintln;
 use anyhow::Result;
 use clap::{CommandFactory, Parser};
-use mailsonde_config::ConfigError;
+use mailsonde_config::{ConfigError, PipelineConfig, Settings, did_you_mean};
 
 use args::{Args, Command};
 
@@ -77,6 +77,15 @@ fn dispatch(args: Args) -> Result<()> {
             Ok(io::stdout().write_all(&script)?)
         }
     }
+}
+
+/// The pipeline that an argument names.
+fn pipeline_named(settings: &Settings, name: &str) -> Result<PipelineConfig> {
+    let mut pipelines = settings.pipelines()?;
+    Ok(pipelines.remove(name).ok_or_else(|| {
+        let hint = did_you_mean(name, pipelines.keys().map(String::as_str));
+        Usage(format!("there is no pipeline `{name}`{hint}"))
+    })?)
 }
 
 /// The reader of our output left: nothing is wrong.

@@ -12,7 +12,7 @@ use std::{
 use anstream::eprintln;
 use anyhow::{Context, Result};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
-use mailsonde_config::{Settings, did_you_mean};
+use mailsonde_config::Settings;
 use mailsonde_engine::{Finding, ProbeFailure, Recorded};
 use mailsonde_net::{Outage, SmtpProber};
 use tokio::sync::mpsc;
@@ -23,6 +23,7 @@ use super::{
     human::FAINT,
     input,
     output::Output,
+    pipeline_named,
 };
 use crate::{
     assembly::{self, Assembled, OFFLINE_SKIPS, Parts, SMTP_PROBE},
@@ -101,14 +102,9 @@ fn verifier(settings: &Settings, parts: &Parts<'_>, args: &VerifyArgs) -> Result
     skip(args.no_typo, &["typo"]);
     skip(args.no_random, &["random-pattern"]);
     skip(!args.domain_trust, &["domain-trust"]);
-    let pipelines = settings.pipelines()?;
-    if !pipelines.contains_key(&args.pipeline) {
-        let hint = did_you_mean(&args.pipeline, pipelines.keys().map(String::as_str));
-        return Err(Usage(format!("there is no pipeline `{}`{hint}", args.pipeline)).into());
-    }
+    let stages = pipeline_named(settings, &args.pipeline)?.stages;
     let Assembled { pipeline, bereft } = assembly::assemble(settings, parts, &args.pipeline, &skips)?;
     if args.explain {
-        let stages = &pipelines[&args.pipeline].stages;
         let is_plugin = |name: &&String| !OFFLINE_SKIPS.contains(&name.as_str());
         for plugin in offline.iter().filter(is_plugin).filter(|name| stages.contains(name)) {
             tell_on_stderr(&format!("`{plugin}` is left out: it asks DNS"));

@@ -5,10 +5,9 @@ use uuid::Uuid;
 
 use super::{
     StoreError,
-    chunks::{PARTS, lock_of},
-    jobs::END_LOCK,
+    chunks::{self, lock_of},
     keys::ShortToken,
-    tasks::{ChunkId, Parameter},
+    tasks::{ChunkId, Parameter, TAKE_TURNS},
 };
 
 pub(super) const CLIENTS: &str = "select id from client order by id";
@@ -73,7 +72,7 @@ impl<'a> Rewriting<'a> {
     /// Waits for those who are writing. `None`: the chunk is gone.
     pub(crate) async fn begin(client: &'a mut Client, id: ChunkId) -> Result<Option<Self>, StoreError> {
         let tx = client.transaction().await?;
-        let lock = tx.prepare_cached(END_LOCK).await?;
+        let lock = tx.prepare_cached(TAKE_TURNS).await?;
         tx.execute(&lock, &[&lock_of(id.job)]).await?;
         let retake = tx.prepare_cached(RETAKE).await?;
         tx.execute(&retake, &[&id.job, &id.no]).await?;
@@ -84,9 +83,7 @@ impl<'a> Rewriting<'a> {
 
     /// The chunk's verdicts so far, sealed, with the numbers of their parts.
     pub(crate) async fn parts(&self) -> Result<Vec<(i32, Vec<u8>)>, StoreError> {
-        let parts = self.tx.prepare_cached(PARTS).await?;
-        let rows = self.tx.query(&parts, &[&self.id.job, &self.id.no]).await?;
-        Ok(rows.iter().map(|row| (row.get("no"), row.get("sealed"))).collect())
+        chunks::parts(&self.tx, self.id).await
     }
 
     /// Writes the chunk, and those of its parts that are given, in place of what was there.

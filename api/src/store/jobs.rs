@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use tokio_postgres::{IsolationLevel, Row};
 use uuid::Uuid;
 
-use super::{StoreError, chunks::lock_of};
+use super::{StoreError, chunks::lock_of, tasks::TAKE_TURNS};
 
 /// The channel on which workers hear that a job has ended or was paused.
 pub(crate) const JOBS_CHANNEL: &str = "mailsonde_jobs";
@@ -24,8 +24,6 @@ from job where client = $1 order by created_at desc, id desc limit $2";
 
 /// A job is begun when the first of its chunks is.
 pub(super) const BEGIN: &str = "update job set started_at = now() where id = $1 and started_at is null";
-
-pub(super) const END_LOCK: &str = "select pg_advisory_xact_lock($1)";
 
 /// Nothing of it is left to do.
 pub(super) const IS_DONE: &str = "
@@ -185,7 +183,7 @@ impl<'a> Ending<'a> {
     ) -> Result<Option<Self>, StoreError> {
         let may_end = if end == End::Done { IS_DONE } else { IS_LIVE };
         let tx = client.transaction().await?;
-        let (lock, may_end) = tokio::try_join!(tx.prepare_cached(END_LOCK), tx.prepare_cached(may_end))?;
+        let (lock, may_end) = tokio::try_join!(tx.prepare_cached(TAKE_TURNS), tx.prepare_cached(may_end))?;
         let number = lock_of(job);
         tx.execute(&lock, &[&number]).await?;
         let row = tx.query_opt(&may_end, &[&job]).await?;

@@ -38,7 +38,6 @@ const STATEMENTS: &[&str] = &[
     jobs::BEGIN,
     jobs::DROP_TASKS,
     jobs::END,
-    jobs::END_LOCK,
     jobs::FREE,
     jobs::HOLD,
     jobs::IS_DONE,
