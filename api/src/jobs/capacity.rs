@@ -14,7 +14,7 @@ use super::{
         cut::{MIXED, OFFLINE},
     },
 };
-use crate::{assembly::SMTP_PROBE, store::capacity::Memory as Stored};
+use crate::{assembly::SMTP_PROBE, store::capacity::CapacityRow};
 
 /// The hosts of a domain of nobody known, as the store names them all. Has no dot, so it is no domain itself.
 pub(super) const DOMAIN: &str = "domain";
@@ -78,7 +78,7 @@ impl Site {
 
     /// What was configured, and what was heard since, with so many processes at work: of what is limited by nothing but
     /// the process's own means, each has as much.
-    pub(super) fn heard(&self, heard: &[(String, Stored)], workers: usize) -> Capacities {
+    pub(super) fn heard(&self, heard: &[(String, CapacityRow)], workers: usize) -> Capacities {
         let mut capacities = self.capacities.clone();
         for (operator, heard) in heard {
             let capacity = self.of(operator).clone().remembering(of_store(*heard));
@@ -114,15 +114,15 @@ impl Site {
 }
 
 /// As the plan has it.
-pub(super) fn of_store(heard: Stored) -> Memory {
-    let Stored { usual, lately, again, heard_at } = heard;
-    Memory { usual, lately, again, heard_at: Some(heard_at) }
+pub(super) fn of_store(heard: CapacityRow) -> Memory {
+    let CapacityRow { usual, lately, again, heard_seconds, heard_at, slow_since } = heard;
+    Memory { usual, lately, again, heard_seconds, heard_at: Some(heard_at), slow_since }
 }
 
 /// As the store has it; heard of by this moment at the latest.
-pub(super) fn to_store(memory: Memory, now: Timestamp) -> Stored {
-    let Memory { usual, lately, again, heard_at } = memory;
-    Stored { usual, lately, again, heard_at: heard_at.unwrap_or(now) }
+pub(super) fn to_store(memory: Memory, now: Timestamp) -> CapacityRow {
+    let Memory { usual, lately, again, heard_seconds, heard_at, slow_since } = memory;
+    CapacityRow { usual, lately, again, heard_seconds, heard_at: heard_at.unwrap_or(now), slow_since }
 }
 
 /// Limits are small numbers.

@@ -8,35 +8,42 @@ use super::{StoreError, tasks::Parameter};
 
 /// Somebody else may have added it meanwhile.
 pub(super) const ADD: &str = "
-insert into capacity (operator, usual, lately, again, heard_at) values ($1, $2, $3, $4, now())
+insert into capacity (operator, usual, lately, again, heard_seconds, heard_at) values ($1, $2, $3, $4, 0, now())
 on conflict do nothing";
 
 /// Nobody else changes it until this transaction ends. The moment is that at which it is ours.
 pub(super) const TAKE: &str = "
-select operator, usual, lately, again, heard_at, clock_timestamp() as now from capacity where operator = $1 for update";
+select operator, usual, lately, again, heard_seconds, heard_at, slow_since, clock_timestamp() as now
+from capacity where operator = $1 for update";
 
 pub(super) const CHANGE: &str = "
-update capacity set usual = $2, lately = $3, again = $4, heard_at = $5 where operator = $1";
+update capacity set usual = $2, lately = $3, again = $4, heard_seconds = $5, heard_at = $6, slow_since = $7
+where operator = $1";
 
-pub(super) const ALL: &str = "select operator, usual, lately, again, heard_at from capacity";
+pub(super) const ALL: &str =
+    "select operator, usual, lately, again, heard_seconds, heard_at, slow_since from capacity";
 
-/// What was heard of one operator.
+/// What was heard of one operator. What it means for plans is `jobs`' to say.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Memory {
+pub(crate) struct CapacityRow {
     /// Recipients that one session asks about in a second.
     pub(crate) usual: f64,
     /// The same, lately.
     pub(crate) lately: f64,
     /// The share of recipients that are asked about again.
     pub(crate) again: f64,
+    /// Seconds at full use for which it was heard.
+    pub(crate) heard_seconds: f64,
     pub(crate) heard_at: Timestamp,
+    /// Since when it is slow, if it is.
+    pub(crate) slow_since: Option<Timestamp>,
 }
 
 /// What is remembered of all operators.
-pub(crate) async fn all(client: &impl GenericClient) -> Result<Vec<(String, Memory)>, StoreError> {
+pub(crate) async fn all(client: &impl GenericClient) -> Result<Vec<(String, CapacityRow)>, StoreError> {
     let all = client.prepare_cached(ALL).await?;
     let rows = client.query(&all, &[]).await?;
-    Ok(rows.iter().map(|row| (row.get("operator"), memory(row))).collect())
+    Ok(rows.iter().map(|row| (row.get("operator"), read(row))).collect())
 }
 
 /// Changes what is remembered of an operator; whoever else does so waits. `fresh`: what is assumed where nothing is
@@ -44,8 +51,8 @@ pub(crate) async fn all(client: &impl GenericClient) -> Result<Vec<(String, Memo
 pub(crate) async fn learn(
     client: &mut Client,
     operator: &str,
-    fresh: Memory,
-    change: impl FnOnce(Timestamp, Memory) -> Memory,
+    fresh: CapacityRow,
+    change: impl FnOnce(Timestamp, CapacityRow) -> CapacityRow,
 ) -> Result<(), StoreError> {
     let tx = client.transaction().await?;
     let (add, take, write) =
@@ -53,19 +60,21 @@ pub(crate) async fn learn(
     let assumed: [Parameter<'_>; 4] = [&operator, &fresh.usual, &fresh.lately, &fresh.again];
     let of: [Parameter<'_>; 1] = [&operator];
     let (_, row) = tokio::try_join!(tx.execute(&add, &assumed), tx.query_one(&take, &of))?;
-    let learned = change(row.get("now"), memory(&row));
-    let Memory { usual, lately, again, heard_at } = learned;
-    tx.execute(&write, &[&operator, &usual, &lately, &again, &heard_at]).await?;
+    let learned = change(row.get("now"), read(&row));
+    let CapacityRow { usual, lately, again, heard_seconds, heard_at, slow_since } = learned;
+    tx.execute(&write, &[&operator, &usual, &lately, &again, &heard_seconds, &heard_at, &slow_since]).await?;
     tx.commit().await?;
     Ok(())
 }
 
-fn memory(row: &Row) -> Memory {
-    Memory {
+fn read(row: &Row) -> CapacityRow {
+    CapacityRow {
         usual: row.get("usual"),
         lately: row.get("lately"),
         again: row.get("again"),
+        heard_seconds: row.get("heard_seconds"),
         heard_at: row.get("heard_at"),
+        slow_since: row.get("slow_since"),
     }
 }
 
@@ -74,7 +83,14 @@ mod tests {
     use super::*;
     use crate::store::testing;
 
-    const FRESH: Memory = Memory { usual: 0.0, lately: 0.0, again: 0.0, heard_at: Timestamp::UNIX_EPOCH };
+    const FRESH: CapacityRow = CapacityRow {
+        usual: 0.0,
+        lately: 0.0,
+        again: 0.0,
+        heard_seconds: 0.0,
+        heard_at: Timestamp::UNIX_EPOCH,
+        slow_since: None,
+    };
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn nothing_is_lost_of_what_several_learn_at_once() {
@@ -85,7 +101,7 @@ mod tests {
                 for _ in 0..25 {
                     let mut client = pool.get().await.unwrap();
                     let more =
-                        |now, memory: Memory| Memory { usual: memory.usual + 1.0, heard_at: now, ..memory };
+                        |now, row: CapacityRow| CapacityRow { usual: row.usual + 1.0, heard_at: now, ..row };
                     learn(&mut client, "google", FRESH, more).await.unwrap();
                 }
             })

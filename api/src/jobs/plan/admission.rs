@@ -20,6 +20,10 @@ const HORIZON_SECONDS: i64 = 30 * 24 * 3600;
 /// Seconds by which sums of many fractions may differ for no reason.
 const ROUNDING: f64 = 1e-6;
 
+/// Seconds by which the plan lets others be done later than what is kept free at their end says. That is for a server that
+/// wants the longest wait, and most want less.
+const SPARED: f64 = 40.0;
+
 /// Chunks of one operator overlap: while one asks about its last items with few sessions, the next begins. So a task lasts
 /// longer than its items would take alone.
 const OVERLAP: f64 = 2.0;
@@ -165,7 +169,7 @@ impl Scarce {
                 total += cost;
             }
             total += place.cost;
-            self.supply.seconds_for(total) <= place.latest + ROUNDING
+            self.supply.seconds_for(total) <= place.latest + SPARED
         })
     }
 

@@ -1,7 +1,7 @@
 //! What an operator bears, as configured and as it was heard: how many are asked about in a second, and how many of them
 //! must be asked about again.
 //!
-//! Two memories: what an operator bore lately, which counts for the next hour, and what it usually bears, which counts
+//! Two memories: what an operator bore lately, which counts while it is slow, and what it usually bears, which counts
 //! after that. One slow hour must not refuse what is due tomorrow, and must not be forgotten within that hour.
 
 use std::collections::HashMap;
@@ -11,17 +11,29 @@ use jiff::Timestamp;
 use super::cut::{MIXED, OFFLINE};
 
 /// Seconds at full use after which what was heard lately has nearly replaced what was heard before.
-const LATELY_SECONDS: f64 = 300.0;
+const LATELY_SECONDS: f64 = 60.0;
 
 /// The same for what is usual: hours, so that a slow one does not count as usual.
 const USUAL_SECONDS: f64 = 6.0 * 3600.0;
 
-/// How long a slow operator is taken to stay slow after it was heard last. Throttles are counted in hours.
-const SLOW_SECONDS: f64 = 3600.0;
+/// The same for what is assumed before anything is heard: little, since it is a guess.
+const ASSUMED_SECONDS: f64 = 300.0;
+
+/// What is heard counts for what is usual as if it differed from that by no more than this share: slow hours are not usual.
+const UNUSUAL: f64 = 0.2;
+
+/// Who bears less than this share of what is usual is slow.
+const SLOW: f64 = 0.9;
+
+/// How long a slow operator is taken to be slow in all: throttles are counted in parts of an hour.
+const SLOW_SECONDS: f64 = 45.0 * 60.0;
+
+/// One that is slow for longer is taken to stay so for this long after it was heard last.
+const STILL_SLOW_SECONDS: f64 = 300.0;
 
 /// What is planned with of what an operator bears. The rest is for sessions that break, and for the ends of chunks, when
 /// some of their sessions have nothing left to ask.
-const PLANNED: f64 = 0.96;
+const PLANNED: f64 = 0.98;
 
 /// What an operator, or a domain of nobody known, bears.
 #[derive(Debug, Clone)]
@@ -34,9 +46,12 @@ pub struct Capacity {
     usual: f64,
     /// The same, lately.
     lately: f64,
-    heard_at: Option<Timestamp>,
     /// The share of items that must be asked about again.
     again: f64,
+    /// Seconds at full use for which it was heard.
+    heard_seconds: f64,
+    heard_at: Option<Timestamp>,
+    slow_since: Option<Timestamp>,
 }
 
 /// What was observed of an operator, by a chunk that ended or over some time.
@@ -59,26 +74,40 @@ pub struct Memory {
     pub lately: f64,
     /// The share of items that must be asked about again.
     pub again: f64,
+    /// Seconds at full use for which it was heard.
+    pub heard_seconds: f64,
     /// When it was heard of last.
     pub heard_at: Option<Timestamp>,
+    /// Since when it is slow, if it is.
+    pub slow_since: Option<Timestamp>,
 }
 
 impl Capacity {
     /// The same with what was learned, here or elsewhere.
     #[must_use]
     pub fn remembering(self, memory: Memory) -> Self {
-        let Memory { usual, lately, again, heard_at } = memory;
-        Self { usual, lately, heard_at, again, ..self }
+        let Memory { usual, lately, again, heard_seconds, heard_at, slow_since } = memory;
+        Self { usual, lately, again, heard_seconds, heard_at, slow_since, ..self }
     }
 
     /// What is learned by now.
     pub fn memory(&self) -> Memory {
-        Memory { usual: self.usual, lately: self.lately, again: self.again, heard_at: self.heard_at }
+        let Self { usual, lately, again, heard_seconds, heard_at, slow_since, .. } = *self;
+        Memory { usual, lately, again, heard_seconds, heard_at, slow_since }
     }
 
     /// Before anything was heard: so many sessions, each asking about so many recipients in a second.
     pub fn assumed(sessions: f64, per_session: f64, again: f64) -> Self {
-        Self { sessions, per_minute: None, usual: per_session, lately: per_session, heard_at: None, again }
+        Self {
+            sessions,
+            per_minute: None,
+            usual: per_session,
+            lately: per_session,
+            again,
+            heard_seconds: 0.0,
+            heard_at: None,
+            slow_since: None,
+        }
     }
 
     /// Learns from what was observed.
@@ -86,13 +115,22 @@ impl Capacity {
         if heard.session_seconds <= 0.0 || heard.asks <= 0.0 {
             return;
         }
-        let weight = |seconds: f64| 1.0 - (-heard.session_seconds / (self.sessions * seconds)).exp();
-        let (quick, slow) = (weight(LATELY_SECONDS), weight(USUAL_SECONDS));
+        let at_full_use = heard.session_seconds / self.sessions;
+        let weight = |seconds: f64| 1.0 - (-at_full_use / seconds).exp();
+        self.heard_seconds += at_full_use;
+        let (quick, slow) =
+            (weight(LATELY_SECONDS), weight((ASSUMED_SECONDS + self.heard_seconds).min(USUAL_SECONDS)));
         let rate = heard.asks / heard.session_seconds;
         self.lately += (rate - self.lately) * quick;
-        self.usual += (rate - self.usual) * slow;
+        let unusual = UNUSUAL * self.usual;
+        self.usual += (rate - self.usual).clamp(-unusual, unusual) * slow;
         self.again += (heard.again / heard.asks - self.again) * slow;
         self.heard_at = Some(now);
+        self.slow_since = self.is_slow().then(|| self.slow_since.unwrap_or(now));
+    }
+
+    fn is_slow(&self) -> bool {
+        self.lately < SLOW * self.usual
     }
 
     /// How often an item is asked about, on average.
@@ -111,11 +149,18 @@ impl Capacity {
             let by_sessions = self.sessions * per_session;
             PLANNED * self.per_minute.map_or(by_sessions, |limit| by_sessions.min(limit / 60.0))
         };
-        let slow_for = self.heard_at.map_or(0.0, |at| SLOW_SECONDS - now.duration_since(at).as_secs_f64());
-        if self.lately >= self.usual || slow_for <= 0.0 {
+        let slow_for = self.slow_since.map_or(0.0, |since| self.slow_for(since, now));
+        if slow_for <= 0.0 {
             return Supply::steady(bearable(self.usual));
         }
         Supply { first: bearable(self.lately), seconds: slow_for, then: bearable(self.usual) }
+    }
+
+    /// Seconds from `now` for which one that is slow since then is taken to stay so; none where they are over.
+    fn slow_for(&self, since: Timestamp, now: Timestamp) -> f64 {
+        let after = |at: Timestamp, seconds: f64| seconds - now.duration_since(at).as_secs_f64();
+        let heard_at = self.heard_at.unwrap_or(since);
+        after(since, SLOW_SECONDS).max(after(heard_at, STILL_SLOW_SECONDS))
     }
 }
 
@@ -187,12 +232,14 @@ mod tests {
     }
 
     #[test]
-    fn a_slow_hour_counts_for_an_hour_and_hardly_for_tomorrow() {
+    fn a_slow_hour_counts_for_its_time_and_hardly_for_tomorrow() {
         let mut capacity = Capacity::assumed(10.0, 2.0, 0.0);
+        hear_for(&mut capacity, 6 * 3_600, 2.0, 0.0);
         let now = hear_for(&mut capacity, 1_800, 0.5, 0.0);
         let supply = capacity.supply(now);
         assert!(supply.first < 0.3 * 20.0 && supply.then > 0.9 * PLANNED * 20.0, "{supply:?}");
-        assert_eq!(supply.seconds, SLOW_SECONDS);
+        let heard_for = 1_800.0 - 60.0;
+        assert!((supply.seconds - (SLOW_SECONDS - heard_for)).abs() <= 60.0, "{supply:?}");
         let later = capacity.supply(now + SignedDuration::from_hours(2));
         assert_eq!((later.first, later.seconds), (supply.then, 0.0));
     }

@@ -17,8 +17,8 @@ pub const ROUND: SignedDuration = SignedDuration::from_secs(60);
 const TAIL: SignedDuration = SignedDuration::from_secs(20);
 
 /// Windows with so many times [`Window::slack`] have a second round for sure. In shorter ones it would cost more than a
-/// quarter of the time, and jobs would be refused that can be done.
-const SECOND_ROUND_PARTS: i32 = 4;
+/// sixth of the time, and jobs would be refused that can be done.
+const SECOND_ROUND_PARTS: i32 = 6;
 
 /// Items of a full chunk.
 #[allow(clippy::cast_precision_loss)]

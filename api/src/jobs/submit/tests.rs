@@ -6,7 +6,11 @@ use mailsonde_config::Settings;
 
 use super::*;
 use crate::jobs::rows::items as stored_items;
-use crate::store::{LOCAL_CLIENT, Shared, capacity, testing};
+use crate::store::{
+    LOCAL_CLIENT, Shared,
+    capacity::{self, CapacityRow},
+    testing,
+};
 
 async fn store() -> (Shared, JobsConfig, Site) {
     let settings = Settings::load(None).unwrap();
@@ -43,13 +47,17 @@ async fn an_operator_that_was_heard_to_be_slow_has_less_room() {
     let (store, config, site) = store().await;
     let job = || request("gmail.com", 0..2_000, HOUR / 2);
     submit(&store, &config, &site, job()).await.unwrap();
-    let slow = capacity::Memory { usual: 5.0, lately: 0.1, again: 0.02, heard_at: Timestamp::UNIX_EPOCH };
-    capacity::learn(&mut store.worker().await.unwrap(), "gmail", slow, |now, memory| capacity::Memory {
-        heard_at: now,
-        ..memory
-    })
-    .await
-    .unwrap();
+    let slow =
+        |now, row: CapacityRow| CapacityRow { lately: 0.1, heard_at: now, slow_since: Some(now), ..row };
+    let fresh = CapacityRow {
+        usual: 5.0,
+        lately: 5.0,
+        again: 0.02,
+        heard_seconds: 0.0,
+        heard_at: Timestamp::UNIX_EPOCH,
+        slow_since: None,
+    };
+    capacity::learn(&mut store.worker().await.unwrap(), "gmail", fresh, slow).await.unwrap();
     let late = submit(&store, &config, &site, job()).await;
     let Err(SubmitError::Late(Some(earliest))) = late else { panic!("{late:?}") };
     assert!(earliest > SignedDuration::try_from(HOUR / 2).unwrap());

@@ -152,7 +152,10 @@ create table capacity (
     lately   float8 not null,
     -- The share of recipients that are asked about again.
     again    float8 not null,
-    heard_at timestamptz not null
+    -- Seconds at full use for which it was heard, and when it was last.
+    heard_seconds float8 not null,
+    heard_at timestamptz not null,
+    slow_since timestamptz
 );
 
 -- Mailboxes known to refuse mail, in the whole installation.

@@ -16,6 +16,11 @@ use crate::jobs::plan::{
     schedule::share,
 };
 
+/// Seconds between two moments at which the plan hears of operators.
+const OBSERVED_EVERY: i64 = 10;
+
+const NOTHING: Heard = Heard { asks: 0.0, again: 0.0, session_seconds: 0.0 };
+
 /// What became of a job; the later, the worse.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Fate {
@@ -62,6 +67,8 @@ struct Day<'a> {
     options: &'a Options,
     forced: Option<usize>,
     capacities: Capacities,
+    /// What was observed of operators since the plan last heard of it, by their numbers.
+    observed: BTreeMap<usize, Heard>,
     queue: Queue,
     tasks: Vec<Task>,
     /// Tasks that are not done, in order.
@@ -88,6 +95,7 @@ impl<'a> Day<'a> {
             options,
             forced,
             capacities: scenario.world.capacities(),
+            observed: BTreeMap::new(),
             queue: Queue::new(options.population.clients),
             tasks: Vec::new(),
             live: BTreeSet::new(),
@@ -121,6 +129,19 @@ impl<'a> Day<'a> {
         }
         self.claim(now);
         self.work(now);
+        if now % OBSERVED_EVERY == 0 {
+            self.observe(now);
+        }
+    }
+
+    /// The plan hears what was observed of operators.
+    fn observe(&mut self, now: i64) {
+        for (number, heard) in std::mem::take(&mut self.observed) {
+            let id = &self.scenario.world.operators[number].id;
+            if let Some(capacity) = self.capacities.operators.get_mut(id) {
+                capacity.hear(second(now), heard);
+            }
+        }
     }
 
     /// Jobs whose deadline has come end with what they have.
@@ -199,7 +220,6 @@ impl<'a> Day<'a> {
                 round: 0,
                 items: *items,
                 left: f64::from(*items),
-                session_seconds: 0.0,
                 claimed: 0,
                 done: false,
             };
@@ -296,8 +316,11 @@ impl<'a> Day<'a> {
             *left -= sessions;
             left_of_all -= sessions;
             let task = &mut self.tasks[id];
-            task.left -= sessions * operator.rate(now);
-            task.session_seconds += sessions;
+            let asks = sessions * operator.rate(now);
+            task.left -= asks;
+            let observed = self.observed.entry(number).or_insert(NOTHING);
+            observed.asks += asks;
+            observed.session_seconds += sessions;
             if task.left <= 0.0 {
                 self.finish(id, now + 1);
             }
@@ -318,11 +341,8 @@ impl<'a> Day<'a> {
         let faults = &self.options.faults;
         let share = if task.round == 0 { operator.greylisted } else { faults.greylisted_again };
         let again = (f64::from(task.items) * share + random.share()).floor();
-        if let Some(capacity) = self.capacities.operators.get_mut(&operator.id) {
-            // What was greylisted again is in the share already.
-            let heard = Heard { asks: f64::from(task.items), again, session_seconds: task.session_seconds };
-            capacity.hear(second(now), heard);
-        }
+        // What was greylisted again is in the share already.
+        self.observed.entry(task.operator).or_insert(NOTHING).again += again;
         self.outcome.items += u64::from(task.items);
         let wait = random.between(faults.greylist_wait.0, faults.greylist_wait.1);
         self.ask_again(&task, whole(again), wait, now);
@@ -353,7 +373,6 @@ impl<'a> Day<'a> {
             round: task.round + 1,
             items,
             left: f64::from(items),
-            session_seconds: 0.0,
             done: false,
             ..task.clone()
         });

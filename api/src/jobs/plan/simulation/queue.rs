@@ -22,8 +22,6 @@ pub(super) struct Task {
     pub(super) items: u32,
     /// Items without an answer.
     pub(super) left: f64,
-    /// Seconds that sessions spent on it.
-    pub(super) session_seconds: f64,
     /// Counts up with each claim.
     pub(super) claimed: u64,
     pub(super) done: bool,

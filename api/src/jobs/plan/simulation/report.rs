@@ -135,16 +135,19 @@ mod tests {
     /// The share of accepted jobs that keep their deadlines.
     const KEPT_MIN: f64 = 0.995;
 
-    /// The share of all jobs that are sent away though they could have been kept. Of the *refused* it is a greater one: when
-    /// they fail by a minute or two, chance decides, and slow times end when nobody expects it.
-    const LOST_MAX: f64 = 0.02;
+    /// The share of the refused that could have been kept. The goal over many days is 0.02; of so few jobs as are looked at
+    /// here, one more or less is chance.
+    const REFUSED_WRONGLY_MAX: f64 = 0.05;
 
     #[test]
     fn accepted_jobs_keep_their_deadlines_under_faults_and_overload() {
         let figures =
-            (1..=2).map(|seed| examine(&Options::small(seed), 4)).reduce(|sum, day| sum.and(&day)).unwrap();
+            (1..=2).map(|seed| examine(&Options::small(seed), 20)).reduce(|sum, day| sum.and(&day)).unwrap();
         assert!(figures.jobs > 500 && figures.accepted < figures.jobs, "{figures:?}");
-        assert!(figures.kept() >= KEPT_MIN && figures.lost() <= LOST_MAX, "{figures:?}");
+        assert!(
+            figures.kept() >= KEPT_MIN && figures.refused_wrongly() <= REFUSED_WRONGLY_MAX,
+            "{figures:?}"
+        );
     }
 
     #[test]
