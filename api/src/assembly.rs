@@ -1,6 +1,7 @@
 //! Assembly: from settings to pipelines. The list of built-in stages is here, in one place and explicit; plugins are
 //! the tables `[stage.NAME]` that name a file.
 
+mod choice;
 mod parts;
 mod plugins;
 mod stop_words;
@@ -18,6 +19,7 @@ use mailsonde_config::{ConfigError, OnFault, Settings, SlotConfig, StageSection,
 use mailsonde_engine::{Check, Facts, Pipeline, PipelineError, Policy, Pure, Slot, Stage};
 use serde::Deserialize;
 
+pub(crate) use choice::{Choice, asks_mail_servers};
 pub use parts::Parts;
 pub use plugins::offline_skips;
 pub use switched::Bereft;
@@ -31,9 +33,12 @@ const SECTIONS: &[&str] =
 /// The stage that asks mail servers.
 pub(crate) const SMTP_PROBE: &str = "smtp-probe";
 
+/// The stage that looks up the standing of domains.
+const DOMAIN_TRUST: &str = "domain-trust";
+
 /// The built-in stages that need a network: what `--offline` leaves out, with the plugins that ask DNS
 /// ([`offline_skips`]).
-pub const OFFLINE_SKIPS: &[&str] = &["dns", "domain-trust", "smtp-probe"];
+pub const OFFLINE_SKIPS: &[&str] = &["dns", DOMAIN_TRUST, SMTP_PROBE];
 
 /// The built-in stage that needs a store: left out where there is none.
 const HISTORY: &str = "history";
@@ -109,7 +114,7 @@ pub const STAGES: &[StageKind] = &[
         },
     },
     StageKind {
-        name: "domain-trust",
+        name: DOMAIN_TRUST,
         writes: &["domain.trust"],
         build: |section, parts| {
             let config = section.options()?;
@@ -117,7 +122,7 @@ pub const STAGES: &[StageKind] = &[
         },
     },
     StageKind {
-        name: "smtp-probe",
+        name: SMTP_PROBE,
         writes: &["smtp.reply", "smtp.catch_all", "smtp.failed"],
         build: |section, parts| Ok(Arc::new(smtp_probe::SmtpProbe::new(section.options()?, parts.prober()?))),
     },

@@ -19,7 +19,7 @@ use super::{
     service::Service,
 };
 use crate::{
-    assembly::{self, SMTP_PROBE},
+    assembly::{Choice, asks_mail_servers},
     jobs::{
         capacity::Site,
         config::JobsConfig,
@@ -66,14 +66,14 @@ fn lines(file: &Path) -> Result<Vec<String>> {
 fn submits(service: &Service, args: &SubmitArgs, inputs: Vec<String>) -> Result<()> {
     let Service { settings, runtime, store } = service;
     let pipeline = pipeline_named(settings, &args.pipeline)?;
-    let mut skips = if args.offline { assembly::offline_skips(settings)? } else { Vec::new() };
-    if args.no_smtp {
-        skips.push(SMTP_PROBE.into());
-    }
-    if !args.domain_trust {
-        skips.push("domain-trust".into());
-    }
-    let asks = pipeline.stages.iter().any(|stage| stage == SMTP_PROBE && !skips.contains(stage));
+    let choice = Choice {
+        ask_anybody: !args.offline,
+        check_smtp: !args.no_smtp,
+        check_domain_trust: args.domain_trust,
+        ..Choice::default()
+    };
+    let skips = choice.skips(settings)?;
+    let asks = asks_mail_servers(&pipeline.stages, &skips);
     let config: JobsConfig = settings.section("jobs")?;
     let site = Site::new(settings, &config)?;
     let request = Request {
@@ -184,7 +184,7 @@ fn prints_results(service: &Service, id: Uuid, format: Format, explain: bool) ->
         jobs::kept(&mut client, id).await
     })?;
     let Some((row, contents)) = kept else { return Err(no_job(id)) };
-    if row.pruned_at.is_some() {
+    if row.pruned_at.is_some() || row.is_expired {
         bail!("the results of {id} were kept until {:.0}", row.expires_at);
     }
     let verdicts = results::open(service.store.keys(), id, &contents, row.end())?;

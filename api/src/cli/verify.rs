@@ -26,7 +26,7 @@ use super::{
     pipeline_named,
 };
 use crate::{
-    assembly::{self, Assembled, OFFLINE_SKIPS, Parts, SMTP_PROBE},
+    assembly::{self, Assembled, Choice, Parts, STAGES},
     reload::keep_plugins_fresh,
     verify::{Inputs, Order, Verified, Verifier},
 };
@@ -91,22 +91,20 @@ fn before_outage(mut batch: Verified) -> Verified {
 }
 
 fn verifier(settings: &Settings, parts: &Parts<'_>, args: &VerifyArgs) -> Result<Verifier> {
-    let offline = if args.offline { assembly::offline_skips(settings)? } else { Vec::new() };
-    let mut skips: Vec<&str> = offline.iter().map(String::as_str).collect();
-    let mut skip = |when: bool, stages: &[&'static str]| {
-        if when {
-            skips.extend(stages);
-        }
+    let choice = Choice {
+        ask_anybody: !args.offline,
+        check_smtp: !args.no_smtp,
+        suggest_typo: !args.no_typo,
+        check_random: !args.no_random,
+        check_domain_trust: args.domain_trust,
     };
-    skip(args.no_smtp, &[SMTP_PROBE]);
-    skip(args.no_typo, &["typo"]);
-    skip(args.no_random, &["random-pattern"]);
-    skip(!args.domain_trust, &["domain-trust"]);
+    let left_out = choice.skips(settings)?;
+    let skips: Vec<&str> = left_out.iter().map(String::as_str).collect();
     let stages = pipeline_named(settings, &args.pipeline)?.stages;
     let Assembled { pipeline, bereft } = assembly::assemble(settings, parts, &args.pipeline, &skips)?;
     if args.explain {
-        let is_plugin = |name: &&String| !OFFLINE_SKIPS.contains(&name.as_str());
-        for plugin in offline.iter().filter(is_plugin).filter(|name| stages.contains(name)) {
+        let is_plugin = |name: &&String| !STAGES.iter().any(|kind| kind.name == **name);
+        for plugin in left_out.iter().filter(is_plugin).filter(|name| stages.contains(name)) {
             tell_on_stderr(&format!("`{plugin}` is left out: it asks DNS"));
         }
         for lost in &bereft {

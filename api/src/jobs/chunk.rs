@@ -3,8 +3,8 @@
 //!
 //! A worker that is killed here loses what it has not written; whoever takes the chunk over asks about the others only.
 
+mod chunk_run;
 mod later;
-mod shift;
 mod writing;
 
 use std::{
@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use mailsonde_engine::{FaultCause, Finding, Subject};
+use mailsonde_engine::{FaultCause, Finding, ProbeFailure, Subject};
 use tokio::time::Instant;
 
 use super::{
@@ -59,7 +59,7 @@ pub(super) async fn run(desk: Arc<Desk>, leased: Leased) -> Result<Done, TaskErr
     let mut items = remaining(&desk, id, &stored).await?;
     items.sort_by_key(|item| item.duplicate_of.is_some());
     let until_pause = until.min(Instant::now() + desk.config.task_max);
-    Shift { desk, id, stored, items, until, leased }.work(&pipeline, until_pause).await
+    ChunkRun { desk, id, stored, items, until, leased }.work(&pipeline, until_pause).await
 }
 
 async fn load(desk: &Desk, id: ChunkId) -> Result<Option<StoredChunk>, StoreError> {
@@ -94,7 +94,7 @@ async fn remaining(desk: &Desk, id: ChunkId, stored: &StoredChunk) -> Result<Vec
 }
 
 /// One go at a chunk.
-struct Shift {
+struct ChunkRun {
     desk: Arc<Desk>,
     id: ChunkId,
     stored: StoredChunk,
@@ -108,4 +108,10 @@ struct Shift {
 /// Some stage did not get to this subject, for this cause.
 fn has_fault(subject: &Subject, cause: FaultCause) -> bool {
     subject.findings().any(|finding| matches!(finding, Finding::Fault(fault) if fault.cause == cause))
+}
+
+/// Nobody asked about this subject: its turn did not come.
+fn was_not_asked(subject: &Subject) -> bool {
+    let is_so = |finding: &Finding| matches!(finding, Finding::ProbeFailed(ProbeFailure::NotItsTurn));
+    subject.findings().any(is_so)
 }

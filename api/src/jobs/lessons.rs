@@ -68,6 +68,8 @@ struct Carrier<T> {
     /// What was written here, and will be read again.
     own: HashSet<i64>,
     is_away: bool,
+    /// Lessons that were lost on their way here, as far as was told.
+    missed: u64,
 }
 
 impl Tie {
@@ -94,7 +96,7 @@ impl Tie {
 impl<T: Fn(Learned, Duration) + Send + Sync> Carrier<T> {
     fn new(store: Shared, teach: T) -> Self {
         let (pending, own) = (BTreeMap::new(), HashSet::new());
-        Self { store, teach, pending, due: Instant::now(), version: 0, own, is_away: false }
+        Self { store, teach, pending, due: Instant::now(), version: 0, own, is_away: false, missed: 0 }
     }
 
     /// Until the process ends.
@@ -105,7 +107,10 @@ impl<T: Fn(Learned, Duration) + Send + Sync> Carrier<T> {
             tokio::select! {
                 () = is_over(&mut ended) => break,
                 lesson = lessons.next(), if self.pending.len() < PENDING_MAX => match lesson {
-                    Some(lesson) => self.note(lesson),
+                    Some(lesson) => {
+                        self.tell_of_missed(lessons.missed());
+                        self.note(lesson);
+                    }
                     None => break,
                 },
                 () = sleep_until(self.due), if !self.pending.is_empty() => self.tell().await,
@@ -209,6 +214,17 @@ impl<T: Fn(Learned, Duration) + Send + Sync> Carrier<T> {
         // What is about to be written here is newer.
         if !self.pending.contains_key(&(learned.kind(), fact.key.clone())) {
             (self.teach)(learned, fact.left);
+        }
+    }
+
+    /// Says that lessons were lost, each time that some were: a prober drops them where they are not fetched for long.
+    fn tell_of_missed(&mut self, missed: u64) {
+        if missed > self.missed {
+            let more = missed - self.missed;
+            tracing::warn!(
+                "{more} things that probes have learned are not shared: the database was too slow for them"
+            );
+            self.missed = missed;
         }
     }
 

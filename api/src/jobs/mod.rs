@@ -33,4 +33,6 @@ pub(crate) mod results;
 pub(crate) mod retention;
 pub(crate) mod rows;
 pub(crate) mod submit;
+#[cfg(test)]
+mod testing;
 pub(crate) mod work;

@@ -32,33 +32,11 @@ pub(crate) fn open(
     let mut known = BTreeMap::new();
     let mut is_lost = false;
     for chunk in &contents.chunks {
-        let (inputs, mut is_damaged) = match inputs(keys, job, chunk) {
-            Ok(inputs) => (inputs, false),
-            Err(error) => {
-                pass_over(job, chunk, error, ended)?;
-                (BTreeMap::new(), true)
-            }
-        };
-        is_lost |= is_damaged;
-        let parts = if is_damaged { &[][..] } else { &chunk.parts };
-        for (no, sealed) in parts {
-            match part(keys, Row::Part { job, chunk: chunk.no, no: *no }, sealed, &inputs) {
-                Ok(verdicts) => known.extend(verdicts.into_iter().map(|judged| (judged.row, judged))),
-                Err(error) => {
-                    pass_over(job, chunk, error, ended)?;
-                    is_damaged = true;
-                }
-            }
-        }
-        let cause = match (chunk.is_dead || is_damaged, ended) {
-            (true, _) => Some(FaultCause::Error),
-            (false, Some(End::DeadlinePassed)) => Some(FaultCause::RequestDeadline),
-            (false, Some(End::Canceled)) => Some(FaultCause::Canceled),
-            (false, _) => None,
-        };
-        let Some(cause) = cause else { continue };
-        for (row, input) in inputs {
-            known.entry(row).or_insert_with(|| without_answer(row, input, cause, at));
+        let opened = open_chunk(keys, job, chunk, ended, at)?;
+        is_lost |= opened.is_lost;
+        known.extend(opened.verdicts.into_iter().map(|judged| (judged.row, judged)));
+        for judged in opened.without_answer {
+            known.entry(judged.row).or_insert(judged);
         }
     }
     if is_lost {
@@ -68,6 +46,62 @@ pub(crate) fn open(
     }
     let is_told = |judged: &Judged| judged.is_final || ended.is_some();
     Ok(known.into_values().filter(is_told).collect())
+}
+
+/// What a chunk has to tell of its rows. Those of a later one come in place of these.
+pub(super) struct OpenedChunk {
+    /// As they were written: of a row, the last one counts.
+    pub(super) verdicts: Vec<Judged>,
+    /// Verdicts for the other rows, if no chunk has one for them.
+    pub(super) without_answer: Vec<Judged>,
+    /// It cannot be opened, and nobody knows which rows it has.
+    pub(super) is_lost: bool,
+}
+
+/// Opens a chunk of a job that ended so, at that moment, if it has ended.
+pub(super) fn open_chunk(
+    keys: &Keyring,
+    job: Uuid,
+    chunk: &KeptChunk,
+    ended: Option<End>,
+    at: Timestamp,
+) -> Result<OpenedChunk, StoreError> {
+    let mut verdicts = Vec::new();
+    let inputs = match inputs(keys, job, chunk) {
+        Ok(inputs) => inputs,
+        Err(error) => {
+            pass_over(job, chunk, error, ended)?;
+            return Ok(OpenedChunk { verdicts, without_answer: Vec::new(), is_lost: true });
+        }
+    };
+    let mut is_damaged = false;
+    for (no, sealed) in &chunk.parts {
+        match part(keys, Row::Part { job, chunk: chunk.no, no: *no }, sealed, &inputs) {
+            Ok(part) => verdicts.extend(part),
+            Err(error) => {
+                pass_over(job, chunk, error, ended)?;
+                is_damaged = true;
+            }
+        }
+    }
+    let mut others = inputs;
+    for judged in &verdicts {
+        others.remove(&judged.row);
+    }
+    let without_answer = cause(chunk.is_dead || is_damaged, ended).map_or_else(Vec::new, |cause| {
+        others.into_iter().map(|(row, input)| without_answer(row, input, cause, at)).collect()
+    });
+    Ok(OpenedChunk { verdicts, without_answer, is_lost: false })
+}
+
+/// Why those have no verdict who have none; nothing where they may still get one.
+pub(super) fn cause(is_given_up: bool, ended: Option<End>) -> Option<FaultCause> {
+    match (is_given_up, ended) {
+        (true, _) => Some(FaultCause::Error),
+        (false, Some(End::DeadlinePassed)) => Some(FaultCause::RequestDeadline),
+        (false, Some(End::Canceled)) => Some(FaultCause::Canceled),
+        (false, Some(End::Done) | None) => None,
+    }
 }
 
 fn inputs(keys: &Keyring, job: Uuid, chunk: &KeptChunk) -> Result<BTreeMap<u32, Box<str>>, StoreError> {
@@ -96,7 +130,7 @@ fn pass_over(job: Uuid, chunk: &KeptChunk, error: StoreError, ended: Option<End>
 }
 
 /// The verdict of an item that nobody got to.
-fn without_answer(row: u32, input: Box<str>, cause: FaultCause, at: Timestamp) -> Judged {
+pub(super) fn without_answer(row: u32, input: Box<str>, cause: FaultCause, at: Timestamp) -> Judged {
     let mut subject = Subject::new(input);
     note_fault(&mut subject, cause);
     let verdict = Verdict::of(subject, Policy::default());

@@ -20,7 +20,7 @@ use super::{
     rows::items::{Item, write},
 };
 use crate::store::{
-    Store, StoreError,
+    Retries, Store, StoreError,
     keys::{Keyring, Row},
     submission::{Backlog, NewChunk, NewJob, Submission},
 };
@@ -110,8 +110,29 @@ pub(crate) async fn submit(
     // Sealed before anybody is kept waiting.
     let chunks = seal(store.keys(), id, request.client, &cuts, &request.inputs, &duplicates);
     let Request { client, pipeline, skips, .. } = request;
+    let deadline_at = Timestamp::UNIX_EPOCH; // until it is weighed
+    let mut job = NewJob { id, client, pipeline, skips, deadline_at, retention: config.retention, chunks };
+    // Others may wait for us as we wait for them; what was weighed then is weighed anew.
+    let mut retries = Retries::default();
+    loop {
+        match weigh_and_take(store, config, site, window, &cuts, &mut job).await {
+            Err(SubmitError::Store(error)) if retries.may_follow(&error).await => {}
+            done => return done.map(|()| id),
+        }
+    }
+}
+
+/// One try, in one transaction. Sets the job's deadlines.
+async fn weigh_and_take(
+    store: &Store,
+    config: &JobsConfig,
+    site: &Site,
+    window: Duration,
+    cuts: &[Chunk],
+    job: &mut NewJob,
+) -> Result<(), SubmitError> {
     let mut connection = store.request().await?;
-    let submission = Submission::begin(&mut connection, client).await?;
+    let submission = Submission::begin(&mut connection, job.client).await?;
     let created = submission.now;
     let length = SignedDuration::try_from(window).map_err(|_| SubmitError::Window)?;
     let deadline = created.checked_add(length).map_err(|_| SubmitError::Window)?;
@@ -120,20 +141,13 @@ pub(crate) async fn submit(
     let workers = submission.workers(config.lease * LEASES_UNTIL_GONE).await?;
     let capacities = site.heard(&submission.heard().await?, workers);
     let there = site.installation(workers, submission.running_max);
-    weigh(&capacities, there, window, &cuts, &backlog)?;
-    let due = due(&window, &cuts);
-    let chunks = chunks.into_iter().zip(due).map(|(chunk, due)| NewChunk { deadline_at: due, ..chunk });
-    let job = NewJob {
-        id,
-        client,
-        pipeline,
-        skips,
-        deadline_at: deadline,
-        retention: config.retention,
-        chunks: chunks.collect(),
-    };
-    submission.take(&job).await?;
-    Ok(id)
+    weigh(&capacities, there, window, cuts, &backlog)?;
+    job.deadline_at = deadline;
+    for (chunk, due) in job.chunks.iter_mut().zip(due(&window, cuts)) {
+        chunk.deadline_at = due;
+    }
+    submission.take(job).await?;
+    Ok(())
 }
 
 /// Duplicates go where there is room: nobody is asked about them.

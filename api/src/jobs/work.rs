@@ -28,7 +28,7 @@ use super::{
 use crate::{
     assembly::{self, Parts, SMTP_PROBE},
     store::{
-        Shared,
+        Shared, StoreError,
         jobs::End,
         tasks::{self, Kind},
     },
@@ -37,7 +37,10 @@ use crate::{
 /// What a handler gets over `task_max`, within which it ends by itself, to write down what it has.
 const TASK_MARGIN: Duration = Duration::from_mins(5);
 
-/// How long the end of the process waits for the store to hear what hosts bear.
+/// How long handlers that are stopped may take to write down what they have: they try for 5 s, and settle their tasks then.
+const STOP_MAX: Duration = Duration::from_secs(15);
+
+/// How long the end of the process waits for the store to hear what hosts bear, and that it ends.
 const LAST_WORD_MAX: Duration = Duration::from_secs(5);
 
 /// What handlers need.
@@ -116,10 +119,10 @@ pub(crate) async fn work(
     let sweeper = spawn(sweep(queue.clone()));
     let bell = spawn(listen(queue.clone()));
     let ended = select! {
-        ended = &mut tasks => ended,
+        ended = &mut tasks => Some(ended),
         () = goodbye => {
             queue.drain();
-            drained(&queue, tasks, desk.config.drain_max, hurry).await
+            drained(&queue, &mut tasks, desk.config.drain_max, hurry).await
         }
     };
     keeper.abort();
@@ -128,11 +131,16 @@ pub(crate) async fn work(
     if let Some(ties) = ties {
         ties.close().await;
     }
-    if let Ok(client) = desk.store.worker().await {
-        // Who does not say goodbye is known to be gone a little later.
-        let _ = tasks::worker_gone(&client, queue.worker).await;
+    // Who does not say goodbye is known to be gone a little later.
+    let _ = timeout(LAST_WORD_MAX, say_goodbye(&desk, &queue)).await;
+    match ended {
+        Some(ended) => ended?.map_err(|error| anyhow!("the worker ended: {error}")),
+        None => Ok(()),
     }
-    ended?.map_err(|error| anyhow!("the worker ended: {error}"))
+}
+
+async fn say_goodbye(desk: &Desk, queue: &Queue) -> Result<(), StoreError> {
+    tasks::worker_gone(&desk.store.worker().await?, queue.worker).await
 }
 
 /// What ties the prober to those of other processes and to the plan.
@@ -163,20 +171,25 @@ impl Ties {
 }
 
 /// Waits for what is at work, for as long as there is patience; then it is stopped, keeps what it has and gives the rest
-/// back.
+/// back. None where it does not come to that: the store is silent.
 async fn drained<T>(
     queue: &Queue,
-    mut tasks: JoinHandle<T>,
+    tasks: &mut JoinHandle<T>,
     patience: Duration,
     hurry: impl Future<Output = ()>,
-) -> Result<T, JoinError> {
+) -> Option<Result<T, JoinError>> {
     select! {
-        ended = &mut tasks => return ended,
+        ended = &mut *tasks => return Some(ended),
         () = sleep(patience) => {}
         () = hurry => {}
     }
     queue.stop();
-    tasks.await
+    let ended = timeout(STOP_MAX, &mut *tasks).await.ok();
+    if ended.is_none() {
+        tracing::warn!("tasks could not be given back; others take them when their leases run out");
+        tasks.abort();
+    }
+    ended
 }
 
 /// One task.

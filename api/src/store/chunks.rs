@@ -15,7 +15,7 @@ use super::{
 pub(super) const WRITING: &str = "select pg_advisory_xact_lock_shared($1)";
 
 pub(super) const CHUNK: &str = "
-select operator, round, sealed, coalesce((select max(no) + 1 from part where part.job = chunk.job and chunk = chunk.no), 0) as next_part,
+select operator, round, sealed, tokens, coalesce((select max(no) + 1 from part where part.job = chunk.job and chunk = chunk.no), 0) as next_part,
     (select started_at is null from job where job.id = chunk.job) as is_first
 from chunk where job = $1 and no = $2";
 
@@ -61,6 +61,8 @@ pub(crate) struct StoredChunk {
     pub(crate) round: i32,
     /// Rows and inputs.
     pub(crate) sealed: Vec<u8>,
+    /// By which people are found in it: others than before, where somebody was forgotten.
+    pub(crate) tokens: Vec<u8>,
     /// Number of the next part of verdicts.
     pub(crate) next_part: i32,
     /// None of its job has been worked at yet.
@@ -106,6 +108,7 @@ pub(crate) async fn chunk(
         operator: row.get("operator"),
         round: row.get("round"),
         sealed: row.get("sealed"),
+        tokens: row.get("tokens"),
         next_part: row.get("next_part"),
         is_first: row.get("is_first"),
     }))
@@ -141,7 +144,8 @@ pub(crate) async fn write(
     let total: i32 = part.counts.iter().sum();
     let parameters: [Parameter<'_>; 7] =
         [&lease.task, &lease.fence, &id.job, &part.no, &total, &part.counts, &part.sealed];
-    let (_, written) = tokio::try_join!(tx.execute(&writing, &locked), tx.execute(&write, &parameters))?;
+    let (_, written) =
+        tokio::try_join!(biased; tx.execute(&writing, &locked), tx.execute(&write, &parameters))?;
     if written == 0 {
         tx.rollback().await?;
         return Err(StoreError::Fenced);

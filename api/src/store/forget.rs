@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::{
     StoreError,
-    chunks::{self, lock_of},
+    chunks::{self, WRITING, lock_of},
     keys::ShortToken,
     tasks::{ChunkId, Parameter, TAKE_TURNS},
 };
@@ -36,6 +36,10 @@ pub(super) const HELD: &str = "select sealed, tokens from chunk where job = $1 a
 pub(super) const REWRITE: &str = "update chunk set sealed = $3, tokens = $4 where job = $1 and no = $2";
 
 pub(super) const REWRITE_PART: &str = "update part set sealed = $4 where job = $1 and chunk = $2 and no = $3";
+
+/// Forgetting somebody changes the tokens.
+pub(super) const IS_UNCHANGED: &str =
+    "select exists (select from chunk where job = $1 and no = $2 and tokens = $3)";
 
 /// All clients.
 pub(crate) async fn clients(client: &impl GenericClient) -> Result<Vec<Uuid>, StoreError> {
@@ -104,4 +108,21 @@ impl<'a> Rewriting<'a> {
         tx.commit().await?;
         Ok(())
     }
+}
+
+/// A transaction until whose end nobody of a chunk is forgotten. `None`: somebody was, since these tokens of it were read,
+/// or the chunk is gone.
+pub(crate) async fn hold_off<'a>(
+    client: &'a mut Client,
+    id: ChunkId,
+    tokens: &[u8],
+) -> Result<Option<Transaction<'a>>, StoreError> {
+    let (lock, is_unchanged) =
+        tokio::try_join!(client.prepare_cached(WRITING), client.prepare_cached(IS_UNCHANGED))?;
+    let tx = client.transaction().await?;
+    let number = lock_of(id.job);
+    // By a statement of its own: one sees what was there when it began to wait.
+    let (locked, of): ([Parameter<'_>; 1], [Parameter<'_>; 3]) = ([&number], [&id.job, &id.no, &tokens]);
+    let (_, row) = tokio::try_join!(biased; tx.execute(&lock, &locked), tx.query_one(&is_unchanged, &of))?;
+    Ok(row.get::<_, bool>(0).then_some(tx))
 }

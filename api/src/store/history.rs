@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use deadpool_postgres::{GenericClient, Pool};
+use deadpool_postgres::{Client, GenericClient, Pool};
 use jiff::Timestamp;
 use mailsonde_engine::{
     Address, BoxFuture, DialogueStage, Finding, History, HistoryError, HistorySource, MailboxState,
@@ -15,13 +15,15 @@ use tokio_postgres::Row;
 
 use super::{
     StoreError,
+    forget::hold_off,
     keys::{Keyring, Scope, Token},
+    tasks::ChunkId,
 };
 
 pub(super) const RECALL: &str = "select token, source, seen_at from history where token = any($1::bytea[])";
 
-/// The newest memory of a mailbox counts; none is of the future, whatever a worker's clock says. In the order of tokens, so that two who remember the same mailboxes at once
-/// wait for each other, and not crosswise.
+/// The newest memory of a mailbox counts; none is of the future, whatever a worker's clock says. In the order of tokens, so
+/// that two who remember the same mailboxes at once wait for each other, and not crosswise.
 pub(super) const REMEMBER: &str = "
 insert into history (token, source, seen_at)
 select distinct on (token) token, source, least(seen_at, now())
@@ -34,13 +36,15 @@ where history.seen_at < excluded.seen_at";
 /// refusal is forgotten than somebody's acceptance.
 pub(super) const DISPROVE: &str = "
 with disproven as (
-    select token from history where token = any($1::bytea[]) and seen_at <= $2::timestamptz + interval '10 minutes' order by token for update
+    select token from history
+    where token = any($1::bytea[]) and seen_at <= $2::timestamptz + interval '10 minutes'
+    order by token for update
 )
 delete from history using disproven where history.token = disproven.token";
 
 pub(super) const FORGET: &str = "delete from history where token = any($1::bytea[])";
 
-/// What became of a mailbox in five years, nobody knows.
+/// What became of a mailbox in five years, nobody knows; and by then nobody can say any more why it is kept.
 pub(super) const FORGET_OLD: &str = "
 delete from history where token in (
     select token from history where seen_at < now() - interval '5 years' limit $1
@@ -176,24 +180,52 @@ impl Learned<'_> {
         self.refused.is_empty() && self.accepted.is_empty()
     }
 
-    /// Writes it down, each half in a statement of its own. Not within a transaction that has more to lose: two that
-    /// learn the opposite of the same mailboxes at once are in each other's way.
+    /// Writes down what was learned from a chunk that had these tokens when it was read: not what somebody has asked to be
+    /// forgotten meanwhile, who would be remembered for years.
+    ///
+    /// Each half in a transaction of its own, and not within one that has more to lose: two that learn the opposite of the
+    /// same mailboxes at once are in each other's way.
     pub(crate) async fn write(
+        &self,
+        client: &mut Client,
+        keys: &Keyring,
+        at: Timestamp,
+        from: ChunkId,
+        tokens: &[u8],
+    ) -> Result<(), StoreError> {
+        self.disprove(client, keys, at).await?;
+        if self.refused.is_empty() {
+            return Ok(());
+        }
+        if let Some(tx) = hold_off(client, from, tokens).await? {
+            self.remember(&tx, keys, at).await?;
+            tx.commit().await?;
+        }
+        Ok(())
+    }
+
+    async fn disprove(
         &self,
         client: &impl GenericClient,
         keys: &Keyring,
         at: Timestamp,
     ) -> Result<(), StoreError> {
-        if !self.accepted.is_empty() {
-            disprove(client, keys, &self.accepted, at).await?;
-        }
+        if self.accepted.is_empty() { Ok(()) } else { disprove(client, keys, &self.accepted, at).await }
+    }
+
+    async fn remember(
+        &self,
+        client: &impl GenericClient,
+        keys: &Keyring,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
         let refusal = |address: &&Address| Refusal {
             address: (*address).clone(),
             source: HistorySource::Probe,
             seen_at: at,
         };
         let refusals: Vec<Refusal> = self.refused.iter().map(refusal).collect();
-        if refusals.is_empty() { Ok(()) } else { remember(client, keys, &refusals).await }
+        remember(client, keys, &refusals).await
     }
 }
 

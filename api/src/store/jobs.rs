@@ -1,24 +1,27 @@
-//! Jobs as a whole: what there is to tell of them, and how they end.
+//! Jobs as a whole: what there is to tell of them, how they are paused, and, in `ending`, how they end.
+
+pub(super) mod ending;
 
 use deadpool_postgres::{Client, GenericClient};
 use jiff::Timestamp;
 use tokio_postgres::{IsolationLevel, Row};
 use uuid::Uuid;
 
-use super::{StoreError, chunks::lock_of, tasks::TAKE_TURNS};
+pub(crate) use self::ending::{End, Ending, Progress};
+use super::{Retries, StoreError};
 
 /// The channel on which workers hear that a job has ended or was paused.
 pub(crate) const JOBS_CHANNEL: &str = "mailsonde_jobs";
 
 pub(super) const JOB: &str = "
 select id, state, pipeline, items, created_at, deadline_at, started_at, ended_at, left_over, counts,
-    expires_at, pruned_at,
+    expires_at, pruned_at, ended_at is not null and expires_at <= now() as is_expired,
     coalesce((select sum(final) from part where part.job = job.id), 0)::int as done
 from job where id = $1";
 
 pub(super) const JOBS: &str = "
 select id, state, pipeline, items, created_at, deadline_at, started_at, ended_at, left_over, counts,
-    expires_at, pruned_at,
+    expires_at, pruned_at, ended_at is not null and expires_at <= now() as is_expired,
     coalesce((select sum(final) from part where part.job = job.id), 0)::int as done
 from job where client = $1 order by created_at desc, id desc limit $2";
 
@@ -40,21 +43,6 @@ select id from job where state in ('running', 'paused')
 pub(super) const OVERDUE: &str =
     "select id from job where state in ('running', 'paused') and deadline_at < now()";
 
-pub(super) const IS_LIVE: &str = "select state in ('running', 'paused') from job where id = $1";
-
-pub(super) const SUM: &str = "
-select items, ended_at, coalesce((select sum(final) from part where part.job = job.id), 0)::int as done
-from job where id = $1";
-
-pub(super) const PART_COUNTS: &str = "select counts from part where job = $1";
-
-pub(super) const END: &str = "
-update job set state = $2, left_over = $3, counts = $4, ended_at = now() where id = $1";
-
-/// In the order in which leases are extended, so that the two do not wait for each other crosswise.
-pub(super) const DROP_TASKS: &str = "
-delete from task where id in (select id from task where job = $1 and state <> 'dead' order by id for update)";
-
 pub(super) const PAUSE: &str = "update job set state = 'paused' where id = $1 and state = 'running'";
 pub(super) const HOLD: &str =
     "update task set state = 'held' where job = $1 and kind = 'chunk' and state = 'ready'";
@@ -63,6 +51,9 @@ pub(super) const FREE: &str =
     "update task set state = 'ready' where job = $1 and kind = 'chunk' and state = 'held'";
 
 pub(super) const NOTIFY_JOB: &str = "select pg_notify($1, $2)";
+
+/// How many rows it has, and when it ended.
+pub(super) const HEADER: &str = "select items, ended_at from job where id = $1";
 
 pub(super) const ALL_CHUNKS: &str = "select no, sealed, dead from chunk where job = $1 order by no";
 pub(super) const ALL_PARTS: &str = "select chunk, no, sealed from part where job = $1 order by chunk, no";
@@ -86,6 +77,8 @@ pub(crate) struct JobRow {
     pub(crate) counts: Option<Vec<i32>>,
     pub(crate) expires_at: Timestamp,
     pub(crate) pruned_at: Option<Timestamp>,
+    /// There are no results to be had any more, by the database's clock.
+    pub(crate) is_expired: bool,
 }
 
 impl JobRow {
@@ -111,40 +104,7 @@ impl From<&Row> for JobRow {
             counts: row.get("counts"),
             expires_at: row.get("expires_at"),
             pruned_at: row.get("pruned_at"),
-        }
-    }
-}
-
-/// How a job ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum End {
-    /// Everybody has a verdict, or a chunk that failed for good.
-    Done,
-    /// Its deadline has passed.
-    DeadlinePassed,
-    /// Its client wants no more of it.
-    Canceled,
-}
-
-impl End {
-    fn state(self) -> &'static str {
-        match self {
-            Self::Done | Self::DeadlinePassed => "completed",
-            Self::Canceled => "canceled",
-        }
-    }
-
-    /// How a job ended, by what those got who had no verdict.
-    fn of(left_over: Option<&str>) -> Self {
-        let all = [Self::DeadlinePassed, Self::Canceled];
-        all.into_iter().find(|end| end.left_over() == left_over).unwrap_or(Self::Done)
-    }
-
-    fn left_over(self) -> Option<&'static str> {
-        match self {
-            Self::Done => None,
-            Self::DeadlinePassed => Some("deadline_passed"),
-            Self::Canceled => Some("canceled"),
+            is_expired: row.get("is_expired"),
         }
     }
 }
@@ -166,64 +126,6 @@ pub(crate) struct KeptChunk {
     pub(crate) is_dead: bool,
     /// Numbers and verdicts, in the order in which they were written.
     pub(crate) parts: Vec<(i32, Vec<u8>)>,
-}
-
-/// A transaction in which a job ends: nobody writes verdicts of it meanwhile.
-pub(crate) struct Ending<'a> {
-    tx: deadpool_postgres::Transaction<'a>,
-    job: Uuid,
-}
-
-impl<'a> Ending<'a> {
-    /// Waits for those who are writing. `None` when the job has ended already, or there is still something to do.
-    pub(crate) async fn begin(
-        client: &'a mut Client,
-        job: Uuid,
-        end: End,
-    ) -> Result<Option<Self>, StoreError> {
-        let may_end = if end == End::Done { IS_DONE } else { IS_LIVE };
-        let tx = client.transaction().await?;
-        let (lock, may_end) = tokio::try_join!(tx.prepare_cached(TAKE_TURNS), tx.prepare_cached(may_end))?;
-        let number = lock_of(job);
-        tx.execute(&lock, &[&number]).await?;
-        let row = tx.query_opt(&may_end, &[&job]).await?;
-        let may_end = row.is_some_and(|row| row.get(0));
-        Ok(may_end.then_some(Self { tx, job }))
-    }
-
-    /// The verdicts by category where everybody has one; else nothing, and the contents must be looked at.
-    pub(crate) async fn counts(&self, categories: usize) -> Result<Option<Vec<i32>>, StoreError> {
-        let (sum, counts) =
-            tokio::try_join!(self.tx.prepare_cached(SUM), self.tx.prepare_cached(PART_COUNTS))?;
-        let row = self.tx.query_one(&sum, &[&self.job]).await?;
-        let (items, done): (i32, i32) = (row.get("items"), row.get("done"));
-        if done < items {
-            return Ok(None);
-        }
-        let mut total = vec![0; categories];
-        for row in self.tx.query(&counts, &[&self.job]).await? {
-            for (sum, count) in total.iter_mut().zip(row.get::<_, Vec<i32>>(0)) {
-                *sum += count;
-            }
-        }
-        Ok(Some(total))
-    }
-
-    /// What is kept of its items.
-    pub(crate) async fn contents(&self) -> Result<Contents, StoreError> {
-        contents(&self.tx, self.job).await
-    }
-
-    /// Ends the job. Whoever is at work at it hears of it.
-    pub(crate) async fn end(self, end: End, counts: &[i32]) -> Result<(), StoreError> {
-        let tx = self.tx;
-        let (finish, drop_tasks) = tokio::try_join!(tx.prepare_cached(END), tx.prepare_cached(DROP_TASKS))?;
-        tx.execute(&finish, &[&self.job, &end.state(), &end.left_over(), &counts]).await?;
-        tx.execute(&drop_tasks, &[&self.job]).await?;
-        notify(&tx, self.job).await?;
-        tx.commit().await?;
-        Ok(())
-    }
 }
 
 /// Tells workers to look at a job.
@@ -290,8 +192,23 @@ async fn switch(
     state: &'static str,
     tasks: &'static str,
 ) -> Result<bool, StoreError> {
+    let mut retries = Retries::default();
+    loop {
+        match try_switch(client, job, state, tasks).await {
+            Err(error) if retries.may_follow(&error).await => {}
+            done => return done,
+        }
+    }
+}
+
+async fn try_switch(
+    client: &mut Client,
+    job: Uuid,
+    state: &'static str,
+    tasks: &'static str,
+) -> Result<bool, StoreError> {
     let tx = client.transaction().await?;
-    let (state, tasks) = tokio::try_join!(tx.prepare_cached(state), tx.prepare_cached(tasks))?;
+    let (state, tasks) = tokio::try_join!(biased; tx.prepare_cached(state), tx.prepare_cached(tasks))?;
     if tx.execute(&state, &[&job]).await? == 0 {
         return Ok(false);
     }
@@ -317,12 +234,13 @@ pub(crate) async fn kept(client: &mut Client, id: Uuid) -> Result<Option<(JobRow
 
 /// Everything that is kept of a job's items.
 pub(crate) async fn contents(client: &impl GenericClient, job: Uuid) -> Result<Contents, StoreError> {
-    let (sum, chunks, parts) = tokio::try_join!(
-        client.prepare_cached(SUM),
+    let (header, chunks, parts) = tokio::try_join!(
+        biased;
+        client.prepare_cached(HEADER),
         client.prepare_cached(ALL_CHUNKS),
         client.prepare_cached(ALL_PARTS),
     )?;
-    let header = client.query_opt(&sum, &[&job]).await?;
+    let header = client.query_opt(&header, &[&job]).await?;
     let items = header.as_ref().map_or(0, |row| row.get::<_, i32>("items"));
     let mut kept: Vec<KeptChunk> = client
         .query(&chunks, &[&job])

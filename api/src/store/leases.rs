@@ -58,6 +58,8 @@ where lease.egress = new.egress and lease.key = new.key and lease.worker = $3
 
 pub(super) const LET_ALL_GO: &str = "delete from session_lease where worker = $1";
 
+/// Leases that are over mean nothing. They stay for an hour all the same, for whoever looks why a host was let alone; of a
+/// key that is still in use the row is taken over sooner.
 pub(super) const SWEEP: &str = "delete from session_lease where until < now() - interval '1 hour'";
 
 /// The sessions that are shared through this store, as one process sees them.
@@ -75,10 +77,13 @@ impl StoredRation {
 
     /// Gives up all that this process has. Its sessions have ended.
     pub(crate) async fn leave(&self) -> Result<(), StoreError> {
-        let client = self.pool.get().await?;
-        let let_all_go = client.prepare_cached(LET_ALL_GO).await?;
-        client.execute(&let_all_go, &[&self.worker]).await?;
-        Ok(())
+        let leave = async {
+            let client = self.pool.get().await?;
+            let let_all_go = client.prepare_cached(LET_ALL_GO).await?;
+            client.execute(&let_all_go, &[&self.worker]).await?;
+            Ok(())
+        };
+        timeout(CALL_MAX, leave).await.unwrap_or_else(|_| Err(StoreError::Away("it is slow".into())))
     }
 
     async fn put_in(&self, claims: &[Claim]) -> Result<Vec<Portion>, StoreError> {
@@ -127,7 +132,7 @@ async fn claim(
     let (turn, of): ([Parameter<'_>; 2], [Parameter<'_>; 3]) =
         ([&KEYS_LOCK, &locks], [&egress, &keys, &worker]);
     let ((), _, rows) =
-        tokio::try_join!(tx.batch_execute(LIMITS), tx.execute(&lock, &turn), tx.query(&rivals, &of))?;
+        tokio::try_join!(biased; tx.batch_execute(LIMITS), tx.execute(&lock, &turn), tx.query(&rivals, &of))?;
     let mut rivals: HashMap<i64, Vec<Rival>> = HashMap::new();
     for row in rows {
         let rival = Rival { sessions: count(row.get("sessions")), wanted: count(row.get("wanted")) };
@@ -139,7 +144,7 @@ async fn claim(
     let wanted: Vec<i32> = claims.iter().map(|claim| number(claim.wanted)).collect();
     let life = LIFE.as_secs_f64();
     let kept: [Parameter<'_>; 6] = [&egress, &keys, &worker, &sessions, &wanted, &life];
-    tokio::try_join!(tx.execute(&hold, &kept), tx.execute(&let_go, &kept[..5]))?;
+    tokio::try_join!(biased; tx.execute(&hold, &kept), tx.execute(&let_go, &kept[..5]))?;
     tx.commit().await?;
     Ok(portions)
 }

@@ -3,6 +3,9 @@
 //!
 //! Whatever a client gave, or that may echo it, is sealed before it gets here ([`keys`]), but for the domain of a chunk
 //! that has but one.
+//!
+//! Statements of a transaction that are sent together are joined in their order (`biased`): where one fails, so do those
+//! behind it, and only the first says why.
 
 mod advice;
 pub(crate) mod capacity;
@@ -19,6 +22,7 @@ mod migrations;
 pub(crate) mod notes;
 mod pools;
 pub(crate) mod retention;
+mod retry;
 mod statements;
 pub(crate) mod submission;
 pub(crate) mod tasks;
@@ -40,8 +44,8 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use uuid::Uuid;
 
 pub(crate) use self::advice::NotLetIn;
-use self::{cluster::Cluster, keys::Keyring};
-pub(crate) use self::{error::StoreError, pools::DatabaseConfig};
+use self::{cluster::Cluster, keys::Keyring, pools::Purpose};
+pub(crate) use self::{error::StoreError, pools::DatabaseConfig, retry::Retries};
 
 /// The client of whoever types commands on the host.
 pub(crate) const LOCAL_CLIENT: Uuid = Uuid::from_u128(0x0000_0000_0000_7000_8000_0000_0000_0001);
@@ -111,9 +115,9 @@ impl Store {
     ) -> Result<Self> {
         let (tls, connection) = (config.tls()?, pools::attentive(connection));
         Ok(Self {
-            requests: config.pool(&connection, &tls, config.requests_max)?,
-            workers: config.pool(&connection, &tls, config.workers_max)?,
-            keeper: config.pool(&connection, &tls, 1)?,
+            requests: config.pool(&connection, &tls, config.requests_max, Purpose::Requests)?,
+            workers: config.pool(&connection, &tls, config.workers_max, Purpose::Background)?,
+            keeper: config.pool(&connection, &tls, 1, Purpose::Background)?,
             keys,
             connection,
             tls,
@@ -121,12 +125,13 @@ impl Store {
         })
     }
 
-    /// The schema is ours and up to date, the keys are those that it was written with.
+    /// The schema is ours and up to date, the keys are those that it was written with. With the patience of a request: a
+    /// command's caller waits, and a process that stays tries again.
     async fn prepare(&self) -> Result<()> {
-        let mut client = self.workers.get().await.map_err(NotLetIn::from)?;
-        migrations::migrate(&mut client).await?;
+        let mut client = self.requests.get().await.map_err(NotLetIn::from)?;
+        migrations::migrate(&mut client).await.map_err(told)?;
         statements::prepare_all(&client).await?;
-        migrations::check_keys(&client, &self.keys).await?;
+        migrations::check_keys(&client, &self.keys).await.map_err(told)?;
         Ok(())
     }
 
@@ -168,6 +173,13 @@ impl Store {
         }
         Ok(())
     }
+}
+
+/// An error of the database as the store tells it: by what to do about it.
+fn told(error: anyhow::Error) -> anyhow::Error {
+    error
+        .downcast::<tokio_postgres::Error>()
+        .map_or_else(|other| other, |error| StoreError::from(error).into())
 }
 
 /// The keys of the configuration or its file; a file of our own where there is neither.

@@ -9,8 +9,17 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::tls;
 
-/// How long somebody waits for a free connection: a caller should hear soon that there is none.
-const WAIT_MAX: Duration = Duration::from_secs(2);
+/// How long who works in the background waits for a free connection.
+const WORKER_CONNECTION_MAX: Duration = Duration::from_secs(2);
+
+/// How long who has a caller waits for a free connection. With the next one, the caller hears within two seconds that the
+/// database is busy.
+const REQUEST_CONNECTION_MAX: Duration = Duration::from_millis(700);
+
+/// How long a statement of who has a caller waits for what others hold: longer than the second (`deadlock_timeout`) after
+/// which Postgres finds out that some wait for each other, which is worth another try. How long a statement is at work is
+/// another matter: a long list takes its time.
+const REQUEST_LOCK_MAX: Duration = Duration::from_millis(1200);
 
 /// How long the other side may be silent: a process that is frozen within a transaction holds up no others for longer, and
 /// a connection on which nothing gets through is given up. Less than a lease.
@@ -23,6 +32,15 @@ const TRIED_EVERY: Duration = Duration::from_secs(5);
 pub(super) fn attentive(mut connection: tokio_postgres::Config) -> tokio_postgres::Config {
     connection.tcp_user_timeout(SILENCE_MAX).keepalives_idle(TRIED_EVERY).keepalives_interval(TRIED_EVERY);
     connection
+}
+
+/// Who uses a pool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// Somebody waits for an answer.
+    Requests,
+    /// Nobody does.
+    Background,
 }
 
 /// The table `[database]`.
@@ -59,13 +77,18 @@ impl DatabaseConfig {
         connection: &tokio_postgres::Config,
         tls: &MakeRustlsConnect,
         size: usize,
+        purpose: Purpose,
     ) -> Result<Pool> {
+        let (wait_max, lock_max) = match purpose {
+            Purpose::Requests => (REQUEST_CONNECTION_MAX, self.lock_timeout.min(REQUEST_LOCK_MAX)),
+            Purpose::Background => (WORKER_CONNECTION_MAX, self.lock_timeout),
+        };
         let mut connection = connection.clone();
         connection.application_name("mailsonde").connect_timeout(self.connect_timeout);
         let limits = format!(
             "set statement_timeout = {}; set lock_timeout = {}; set idle_in_transaction_session_timeout = {}",
             self.statement_timeout.as_millis(),
-            self.lock_timeout.as_millis(),
+            lock_max.as_millis(),
             SILENCE_MAX.as_millis(),
         );
         let limit = Hook::async_fn(move |client: &mut deadpool_postgres::ClientWrapper, _| {
@@ -77,7 +100,7 @@ impl DatabaseConfig {
         Ok(Pool::builder(manager)
             .max_size(size)
             .runtime(Runtime::Tokio1)
-            .wait_timeout(Some(WAIT_MAX))
+            .wait_timeout(Some(wait_max))
             .create_timeout(Some(self.connect_timeout))
             .post_create(limit)
             .build()?)

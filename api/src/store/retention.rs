@@ -28,6 +28,7 @@ delete from job where id in (
     select id from job where pruned_at is not null and deadline_at < now() - $1 * interval '1 second' limit $2
 )";
 
+/// Who was not heard of for two leases is not counted any more; for a day it can be seen which hosts worked.
 pub(super) const DROP_WORKERS: &str = "delete from worker where seen_at < now() - interval '1 day'";
 
 /// What went.

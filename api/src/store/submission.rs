@@ -29,7 +29,8 @@ from task join job on job.id = task.job join chunk on chunk.job = task.job and c
 where task.kind = 'chunk' and task.state <> 'dead' and job.state = 'running'
 order by is_at_work desc, turn_at, task.id";
 
-/// The present moment, and how many tasks of the client may be at work at once.
+/// The present moment, and how many tasks of the client may be at work at once: 16 where nothing else is said, half of what
+/// one process has at work, so that a single client's job leaves the others room; 1,000 for those of the host itself.
 pub(super) const CLIENT: &str = "select clock_timestamp(), running_max from client where id = $1";
 
 pub(super) const WORKERS: &str =
@@ -127,7 +128,7 @@ impl<'a> Submission<'a> {
     }
 
     /// What operators were heard to bear.
-    pub(crate) async fn heard(&self) -> Result<Vec<(String, capacity::Memory)>, StoreError> {
+    pub(crate) async fn heard(&self) -> Result<Vec<(String, capacity::CapacityRow)>, StoreError> {
         capacity::all(&self.tx).await
     }
 

@@ -77,6 +77,13 @@ pub(super) async fn empty() -> Store {
     open(&name, keys())
 }
 
+/// A store in which no task of our own waits.
+pub(crate) async fn store_without_tasks() -> Store {
+    let store = store().await;
+    store.worker().await.unwrap().batch_execute("delete from task").await.unwrap();
+    store
+}
+
 /// The same store, as another process has it, with these keys.
 pub(crate) fn another(store: &Store, keys: Keyring) -> Store {
     open(store.connection.get_dbname().expect("it has a database"), keys)

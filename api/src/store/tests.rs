@@ -1,5 +1,6 @@
 //! The store in a real Postgres: how it starts, and what its statements do together.
 
+mod busy;
 mod ends;
 mod queue;
 mod start;

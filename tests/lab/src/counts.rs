@@ -43,6 +43,10 @@ pub struct Tally {
     /// that were written together, one for a TLS handshake. A burst of QUIT alone costs none: nobody has to wait for
     /// its reply.
     pub round_trips: u64,
+    /// RCPTs by recipient, in lower case: only of servers that note them ([`Host::notes_recipients`]).
+    ///
+    /// [`Host::notes_recipients`]: crate::Host::notes_recipients
+    pub recipients: BTreeMap<String, u64>,
     /// RCPTs with a reply of 2xx.
     pub accepted: u64,
     /// RCPTs with a reply of 4xx or 5xx.

@@ -43,6 +43,8 @@ pub struct Host {
     pub tarpit: Tarpit,
     /// How it contradicts itself.
     pub lie: Option<Lie>,
+    /// Counts RCPTs by recipient too. Books of a long list are long.
+    pub notes_recipients: bool,
 }
 
 impl Default for Host {
@@ -62,6 +64,7 @@ impl Default for Host {
             limits: Limits::default(),
             tarpit: Tarpit::default(),
             lie: None,
+            notes_recipients: false,
         }
     }
 }

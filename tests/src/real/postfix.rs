@@ -161,7 +161,7 @@ impl Postfix {
 }
 
 /// Whether we are root.
-pub(super) fn is_root() -> bool {
+pub fn is_root() -> bool {
     fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0)
 }
 

@@ -1,6 +1,7 @@
 //! Postgres, on an address of its own and on a Unix socket, that tests may stop, kill and start again. What is in it
 //! they ask by `psql` and `pg_dump`, of the same installation.
 
+use std::ffi::OsString;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -28,15 +29,19 @@ const NOBODY: [&str; 5] = ["setpriv", "--reuid=65534", "--regid=65534", "--clear
 /// What is killed is gone within milliseconds.
 const GONE_WITHIN: Duration = Duration::from_secs(20);
 
-/// `$0` is the folder, `$1` that of the programs, the rest how to become the user. The data need not outlive a power
-/// cut. Then each line that is written into the pipe starts the server, once the last one has been stopped or killed;
+/// `$0` is the folder, `$1` that of the programs, `$2` the size of the small disk, where there is one: it exists for the
+/// server alone, and for as long as that. The rest is how to become the user. The data need not outlive a power cut. Then each line that is written into the pipe starts the server, once the last one has been stopped or killed;
 /// one that fails is the end.
 const START: &str = r#"
 programs=$1
-shift
-mkdir "$0/socket" "$0/data"
+size=$2
+shift 2
+mkdir "$0/socket" "$0/data" "$0/small"
+if [ -n "$size" ]; then
+    mount -t tmpfs -o "size=$size" tmpfs "$0/small"
+fi
 if [ $# != 0 ]; then
-    chown 65534:65534 "$0/socket" "$0/data"
+    chown 65534:65534 "$0/socket" "$0/data" "$0/small"
 fi
 cd /
 "$@" "$programs/initdb" --username=mailsonde --encoding=UTF8 --locale=C --no-sync "$0/data"
@@ -64,6 +69,20 @@ impl Postgres {
     /// Starts one with an empty database, and waits until it serves. `settings` are added to the defaults of Postgres,
     /// among which is that what is committed is on the disk.
     pub fn start(settings: &[(&str, &str)]) -> Result<Self> {
+        Self::start_on(None, settings)
+    }
+
+    /// The same, but tables and indexes that are made in it lie on a disk of this size, such as `16m`, which gets full. The
+    /// rest, such as the log of what was written, has room. Needs root.
+    pub fn start_on_small_disk(size: &str) -> Result<Self> {
+        let postgres = Self::start_on(Some(size), &[])?;
+        let small = postgres.path.join("small").to_string_lossy().into_owned();
+        postgres.query(&format!("create tablespace small location '{small}'"))?;
+        postgres.query(&format!("alter role {NAME} set default_tablespace = small"))?;
+        Ok(postgres)
+    }
+
+    fn start_on(small_disk: Option<&str>, settings: &[(&str, &str)]) -> Result<Self> {
         let mut places = Places::new()?;
         let address = SocketAddr::new(places.add("postgres")?.into(), places.port());
         let programs = programs(Path::new(INSTALLED))?;
@@ -71,13 +90,18 @@ impl Postgres {
         let path = folder.path().to_owned();
         folder.write("settings.conf", &settings_of(&path, address, settings))?;
         folder.write("access.conf", ACCESS)?;
-        let mut args =
-            vec!["-euc".into(), START.into(), path.clone().into(), programs.clone().into_os_string()];
+        // A disk of its own needs a view of the machine of its own.
+        let (program, enter) = match small_disk {
+            Some(_) => ("unshare", &["--mount", "sh"][..]),
+            None => ("sh", &[][..]),
+        };
+        let mut args: Vec<OsString> = enter.iter().chain(&["-euc", START]).map(Into::into).collect();
+        args.extend([path.clone().into(), programs.clone().into(), small_disk.unwrap_or_default().into()]);
         if is_root() {
             args.extend(NOBODY.map(Into::into));
         }
         output_of(Command::new("mkfifo").arg(path.join("start")))?;
-        let daemon = Daemon::start(&folder, "sh", &args)?;
+        let daemon = Daemon::start(&folder, program, &args)?;
         let mut postgres = Self { daemon, path, programs, address };
         postgres.daemon.wait_until_ready(|| postgres.path.join("made").exists()).context("initdb")?;
         postgres.start_again()?;
@@ -123,16 +147,35 @@ impl Postgres {
 
     /// Kills the server with all its processes, as a power cut would, and waits until they are gone.
     pub fn kill(&mut self) -> Result<()> {
+        let all = self.signal("KILL")?;
+        let is_gone = |pid: &u32| fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default().is_empty();
+        ensure!(wait_until(GONE_WITHIN, || all.iter().all(is_gone)), "Postgres survives");
+        Ok(())
+    }
+
+    /// Stops all its processes where they are, as a disk does that answers no more: whoever is connected stays so, and hears
+    /// nothing.
+    pub fn freeze(&mut self) -> Result<()> {
+        self.signal("STOP")?;
+        Ok(())
+    }
+
+    /// Lets them go on.
+    pub fn thaw(&mut self) -> Result<()> {
+        self.signal("CONT")?;
+        Ok(())
+    }
+
+    /// Sends it to all its processes, and returns their numbers.
+    fn signal(&self, name: &str) -> Result<Vec<u32>> {
         let file =
             fs::read_to_string(self.path.join("data/postmaster.pid")).context("Postgres does not run")?;
         let first: u32 = file.lines().next().unwrap_or_default().trim().parse()?;
         let mut all = children(first);
         all.insert(0, first); // else it would begin anew with other ones
         // Complains of those that have ended by themselves meanwhile.
-        Command::new("kill").arg("-KILL").args(all.iter().map(u32::to_string)).output()?;
-        let is_gone = |pid: &u32| fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default().is_empty();
-        ensure!(wait_until(GONE_WITHIN, || all.iter().all(is_gone)), "Postgres survives");
-        Ok(())
+        Command::new("kill").args(["-s", name]).args(all.iter().map(u32::to_string)).output()?;
+        Ok(all)
     }
 
     /// What SQL returns: a line for each row, `|` between columns.
@@ -174,6 +217,7 @@ impl Postgres {
 impl Drop for Postgres {
     fn drop(&mut self) {
         // With its processes, which are in sessions of their own. One that was stopped already needs none of it.
+        let _ = self.thaw();
         let _ = self.pg_ctl_stop("immediate");
     }
 }
@@ -264,6 +308,41 @@ mod tests {
         assert!(postgres.query("select 1").is_err());
         drop(postgres);
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn while_it_is_frozen_nobody_hears_of_it() {
+        let mut postgres = Postgres::start(&[]).unwrap();
+        postgres.freeze().unwrap();
+        let mut psql = Command::new("timeout");
+        psql.arg("1").arg(postgres.programs.join("psql")).args([&postgres.url(), "-Atc", "select 1"]);
+        assert_eq!(psql.output().unwrap().status.code(), Some(124), "it waits");
+        postgres.thaw().unwrap();
+        assert_eq!(postgres.query("select 1").unwrap(), "1");
+        postgres.freeze().unwrap();
+        let path = postgres.path.clone();
+        drop(postgres);
+        assert!(!path.exists());
+    }
+
+    #[test]
+    #[allow(clippy::print_stdout, reason = "what is not tried is said")]
+    fn a_small_disk_gets_full_and_has_room_again() {
+        if !is_root() {
+            println!("not tried: a disk of its own needs root");
+            return;
+        }
+        let postgres = Postgres::start_on_small_disk("4m").unwrap();
+        postgres.query("create table kept (word text)").unwrap();
+        postgres
+            .query("create table ballast as select repeat('x', 1000) from generate_series(1, 1000)")
+            .unwrap();
+        let fill = "insert into ballast select repeat('x', 1000) from generate_series(1, 10000)";
+        let error = postgres.query(fill).unwrap_err().to_string();
+        assert!(error.contains("No space left on device"), "{error}");
+        postgres.query("drop table ballast").unwrap();
+        postgres.query("insert into kept values ('after all')").unwrap();
+        assert_eq!(postgres.query("select word from kept").unwrap(), "after all");
     }
 
     #[test]

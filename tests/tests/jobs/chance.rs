@@ -31,3 +31,8 @@ impl Chance {
         std::thread::sleep(Duration::from_millis(moment));
     }
 }
+
+/// How often to kill: `JOBS_KILLS`, or as often as a test does without it.
+pub(crate) fn kills(usual: u32) -> u32 {
+    std::env::var("JOBS_KILLS").map_or(usual, |kills| kills.parse().expect("JOBS_KILLS is a number"))
+}

@@ -1,12 +1,17 @@
 //! Mail servers that take their time, so that a chunk does.
 
+use std::collections::BTreeMap;
+
 use mailsonde_lab::{Internet, Net};
+use mailsonde_tests::real::daemon::wait_until;
 
-use crate::site::MARK;
+use crate::site::{LIMIT, MARK};
 
-/// A server of `slow.test` that thinks for so long about every recipient.
+/// A server of `slow.test` that thinks for so long about every recipient, and notes who was asked about.
 pub(crate) fn slow(delay: &str) -> Net {
-    let host = format!("[host.\"mx.slow.test\"]\naccepts = ['{MARK}*@slow.test']\ntarpit.rcpt = '{delay}'");
+    let host = format!(
+        "[host.\"mx.slow.test\"]\naccepts = ['{MARK}*@slow.test']\ntarpit.rcpt = '{delay}'\nnotes_recipients = true"
+    );
     Internet::parse("slow.test MX 10 mx.slow.test", &host).unwrap().listen().unwrap()
 }
 
@@ -28,4 +33,20 @@ pub(crate) fn addresses(count: usize) -> Vec<String> {
 /// How many recipients were asked about.
 pub(crate) fn asked(net: &Net) -> u64 {
     net.internet().counts().total.commands_of(mailsonde_lab::Verb::Rcpt)
+}
+
+/// How often each recipient was asked about.
+pub(crate) fn asked_about(net: &Net) -> BTreeMap<String, u64> {
+    net.internet().counts().total.recipients
+}
+
+/// Waits until no client is connected: what one that was killed had sent was heard, or never will be.
+pub(crate) fn wait_until_alone(net: &Net) {
+    assert!(wait_until(LIMIT, || net.internet().counts().total.sessions_open == 0), "sessions stay open");
+}
+
+/// Processes that were killed keep their sessions for half a minute, as far as others know: with this there are enough.
+pub(crate) fn many_sessions() -> Vec<(String, String)> {
+    let limits = ["SESSIONS_PER_MX_MAX", "SESSIONS_PER_OPERATOR_MAX", "SESSIONS_MAX"];
+    limits.map(|limit| (format!("MAILSONDE_SMTP__{limit}"), "10000".to_owned())).into()
 }

@@ -2,6 +2,7 @@
 
 use std::{
     fmt::Display,
+    process::Child,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -39,15 +40,27 @@ impl Site {
 
     /// The same.
     pub(crate) fn with(variables: impl IntoIterator<Item = (String, String)>) -> Self {
-        let site = Self::bare(variables);
-        let run = site.run(&["migrate"]);
+        Self::bare(variables).migrated()
+    }
+
+    /// The same, with this Postgres.
+    pub(crate) fn of<V: Display>(postgres: Postgres, variables: &[(&str, V)]) -> Self {
+        let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), value.to_string()));
+        Self::bare_of(postgres, variables).migrated()
+    }
+
+    fn migrated(self) -> Self {
+        let run = self.run(&["migrate"]);
         assert!(run.status.success(), "{}", run.stderr);
-        site
+        self
     }
 
     /// One whose database is empty.
     pub(crate) fn bare(variables: impl IntoIterator<Item = (String, String)>) -> Self {
-        let postgres = Postgres::start(&[]).unwrap();
+        Self::bare_of(Postgres::start(&[]).unwrap(), variables)
+    }
+
+    fn bare_of(postgres: Postgres, variables: impl IntoIterator<Item = (String, String)>) -> Self {
         let usual = [
             ("MAILSONDE_DATABASE__URL", &*postgres.url()),
             ("MAILSONDE_ENCRYPTION__KEYS", KEYS),
@@ -68,6 +81,19 @@ impl Site {
         let run = self.command(args).run().unwrap();
         self.said.lock().unwrap().push_str(&run.stderr);
         run
+    }
+
+    /// A command that fails with one line, which has this in it, and no address.
+    pub(crate) fn is_refused(&self, args: &[&str], inputs: &[String], why: &str) {
+        let run = self.command(args).stdin(inputs.join("\n")).run().unwrap();
+        assert_eq!(run.status.code(), Some(1), "{args:?}: {}", run.stderr);
+        let is_clear = run.stderr.trim_end().lines().count() == 1 && run.stderr.contains(why);
+        assert!(is_clear && !run.stderr.contains(MARK), "{args:?}: {}", run.stderr);
+    }
+
+    /// Starts a command whose output somebody reads.
+    pub(crate) fn spawn(&self, args: &[&str]) -> Child {
+        self.command(args).spawn().unwrap()
     }
 
     /// Starts a process that works.
@@ -124,6 +150,11 @@ impl Site {
     /// Waits until a job has ended in this state.
     pub(crate) fn wait_for(&self, job: &str, state: &str) {
         self.wait(&format!("select state from job where id = '{job}'"), state);
+    }
+
+    /// Waits until processes have said this.
+    pub(crate) fn wait_for_word(&self, word: &str) {
+        assert!(wait_until(LIMIT, || self.said().contains(word)), "not said: {word}\n{}", self.said());
     }
 
     /// Waits until so many chunks are at work at least.

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use mailsonde_engine::{EgressId, FaultCause, Subject};
 use tokio::time::Instant;
 
-use super::{Shift, has_fault};
+use super::{ChunkRun, has_fault, was_not_asked};
 use crate::{
     jobs::{
         person::tokens,
@@ -28,17 +28,15 @@ const ROUND_MIN: Duration = Duration::from_secs(10);
 /// How often an item may be put off: a server that always wants us later is not waited for until the deadline.
 const ROUNDS_MAX: i32 = 50;
 
-impl Shift {
+impl ChunkRun {
     /// When and as whom to ask again, if that is wanted and there is time for it.
     pub(super) fn deferral(&self, subject: &Subject) -> Option<(Duration, Option<EgressId>)> {
-        let (wait, egress) = match subject.deferral() {
-            Some(deferral) => (deferral.wait, Some(deferral.egress)),
-            None if has_fault(subject, FaultCause::RequestDeadline) => (PAUSE, None),
-            None => return None,
-        };
-        // Where the plan has no time for another round, one more try costs nobody his deadline.
-        let is_in_time = Instant::now() + wait + ROUND_MIN < self.until;
-        (is_in_time && self.stored.round < ROUNDS_MAX).then_some((wait, egress))
+        deferral(subject, self.until, self.stored.round)
+    }
+
+    /// Nobody was asked, and the deadline leaves no time for it.
+    pub(super) fn is_too_late_to_ask(&self, subject: &Subject) -> bool {
+        is_too_late_to_ask(subject, self.until)
     }
 
     /// Chunks of those who are asked about again, together with whoever is due at the same time.
@@ -77,10 +75,86 @@ fn within(left: Duration, wait: Duration) -> Duration {
     again.and_then(|again| Duration::try_from(again.at.duration_since(now)).ok()).unwrap_or(left)
 }
 
+fn deferral(subject: &Subject, until: Instant, round: i32) -> Option<(Duration, Option<EgressId>)> {
+    let (wait, egress) = match subject.deferral() {
+        Some(deferral) => (deferral.wait, Some(deferral.egress)),
+        // Of the run, and not of the job: `task_max` is over. After the last round that cause stands: to the judge any
+        // end of time is the deadline's.
+        None if has_fault(subject, FaultCause::RequestDeadline) => (PAUSE, None),
+        None => return None,
+    };
+    (has_time_after(wait, until) && round < ROUNDS_MAX).then_some((wait, egress))
+}
+
+/// The turn did not come, and it is the deadline that leaves no time for another one. Where it is the number of rounds, the
+/// judge's own word for it stands, `timeout`: the deadline has not passed.
+fn is_too_late_to_ask(subject: &Subject, until: Instant) -> bool {
+    let has_time = subject.deferral().is_some_and(|deferral| has_time_after(deferral.wait, until));
+    was_not_asked(subject) && !has_time
+}
+
+/// Where the plan has no time for another round, one more try costs nobody his deadline.
+fn has_time_after(wait: Duration, until: Instant) -> bool {
+    Instant::now() + wait + ROUND_MIN < until
+}
+
 #[cfg(test)]
 mod tests {
+    use mailsonde_engine::{
+        Batch, Check, Context, Deferral, Facts, Finding, Outcome, Pipeline, Policy, ProbeFailure, Pure,
+        Reason, Slot, Verdict,
+    };
+
     use super::*;
-    use crate::jobs::plan::schedule::ROUND;
+    use crate::jobs::{plan::schedule::ROUND, results::note_fault};
+
+    const MINUTE: Duration = Duration::from_mins(1);
+
+    /// A stage whose turn never comes.
+    struct Busy;
+
+    impl Check for Busy {
+        fn name(&self) -> &'static str {
+            "busy"
+        }
+
+        fn facts(&self) -> Facts {
+            Facts::new(&[], &["smtp.failed"])
+        }
+
+        fn check(&self, _: &Subject, outcome: &mut Outcome) {
+            outcome.found(Finding::ProbeFailed(ProbeFailure::NotItsTurn));
+            outcome.defer(Deferral { wait: MINUTE, egress: EgressId(7) });
+        }
+    }
+
+    async fn not_its_turn() -> Subject {
+        let pipeline = Pipeline::new("test", vec![Slot::new(std::sync::Arc::new(Pure(Busy)))]).unwrap();
+        let mut batch = Batch::new(vec![Subject::new("jane@example.com")]);
+        pipeline.run(&Context::within(MINUTE), &mut batch).await;
+        batch.into_subjects().remove(0)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_is_put_off_comes_back_while_there_is_time_and_not_for_ever() {
+        let subject = not_its_turn().await;
+        let (late, soon) = (Instant::now() + 2 * MINUTE, Instant::now() + MINUTE);
+        assert_eq!(deferral(&subject, late, ROUNDS_MAX - 1), Some((MINUTE, Some(EgressId(7)))));
+        assert_eq!(deferral(&subject, late, ROUNDS_MAX), None);
+        assert_eq!(deferral(&subject, soon, 0), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn only_the_deadline_has_passed_where_it_has() {
+        let until = |time| Instant::now() + time;
+        for (left, reason) in [(2 * MINUTE, Reason::Timeout), (MINUTE, Reason::DeadlinePassed)] {
+            let mut subject = not_its_turn().await;
+            if is_too_late_to_ask(&subject, until(left)) {
+                note_fault(&mut subject, FaultCause::RequestDeadline);
+            }
+            assert_eq!(Verdict::of(subject, Policy::default()).judgement.reason, Some(reason));
+        }
+    }
 
     #[test]
     fn who_comes_back_has_a_round_of_time_or_what_is_left() {

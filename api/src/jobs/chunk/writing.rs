@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use mailsonde_engine::Category;
 use tokio::time::{Instant, sleep};
 
-use super::Shift;
+use super::ChunkRun;
 use crate::{
     jobs::{
         ending,
@@ -31,7 +31,7 @@ const STOP_MAX: Duration = Duration::from_secs(5);
 const PAUSE_MIN: Duration = Duration::from_millis(20);
 const PAUSE_MAX: Duration = Duration::from_secs(2);
 
-impl Shift {
+impl ChunkRun {
     /// Writes a part of verdicts; with `last` the chunk is done. A store that is away is waited for: nobody has to be asked
     /// again because of it.
     pub(super) async fn write(
@@ -87,7 +87,15 @@ impl Shift {
         if is_unclear && chunks::was_written(&client, lease, self.id, part.no).await? {
             return Ok(());
         }
-        chunks::write(&mut client, lease, self.id, part, last).await
+        match chunks::write(&mut client, lease, self.id, part, last).await {
+            // The earlier try was under way all the time.
+            Err(StoreError::Fenced)
+                if is_unclear && chunks::was_written(&client, lease, self.id, part.no).await? =>
+            {
+                Ok(())
+            }
+            written => written,
+        }
     }
 
     /// Remembers who refused mail for good, and forgets that of those who take it.
@@ -98,8 +106,9 @@ impl Shift {
         }
         // When it was heard, and not when the store has taken it: others may have heard otherwise since.
         let at = verdicts.iter().map(|judged| judged.verified_at).min().unwrap_or_else(Timestamp::now);
-        let written = match self.desk.store.worker().await {
-            Ok(client) => learned.write(&client, self.desk.store.keys(), at).await,
+        let (store, tokens) = (&self.desk.store, &self.stored.tokens);
+        let written = match store.worker().await {
+            Ok(mut client) => learned.write(&mut client, store.keys(), at, self.id, tokens).await,
             Err(error) => Err(error),
         };
         if let Err(error) = written {

@@ -1,22 +1,20 @@
 //! People who are removed from jobs that wait, are at work or have ended.
 
-use std::{sync::Arc, time::Duration};
-
-use jiff::{SignedDuration, Timestamp};
-use mailsonde_engine::{Category, Finding, Policy, Subject, Verdict};
+use jiff::Timestamp;
+use mailsonde_engine::{Category, Verdict};
 use uuid::Uuid;
 
 use super::*;
 use crate::{
-    jobs::{ending, person::tokens, results, rows::items::Item},
+    jobs::{
+        results,
+        testing::{claim, judged, submit, write},
+    },
     store::{
-        LOCAL_CLIENT, OWN_CLIENT,
-        chunks::{self, NewPart},
+        LOCAL_CLIENT, OWN_CLIENT, chunks,
         history::Refusal,
         jobs::{contents, job, pause},
-        submission::{NewChunk, NewJob, Submission},
-        tasks::{self, Claimed},
-        testing,
+        testing::{self, store_without_tasks as store},
     },
 };
 
@@ -25,71 +23,6 @@ const OTHER_KEY: &str = "00000002 AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=\n
 
 fn jane() -> Address {
     Address::new("jane", "example.com")
-}
-
-/// A store in which nobody is at work at anything of our own.
-async fn store() -> Store {
-    let store = testing::store().await;
-    store.worker().await.unwrap().batch_execute("delete from task").await.unwrap();
-    store
-}
-
-/// A job of one chunk.
-async fn submit(store: &Store, client: Uuid, inputs: &[&str]) -> Uuid {
-    let job = Uuid::now_v7();
-    let item =
-        |(row, input): (u32, &&str)| Item { row, input: (*input).into(), egress: None, duplicate_of: None };
-    let items: Vec<Item> = (1..).zip(inputs).map(item).collect();
-    let deadline_at = Timestamp::now() + SignedDuration::from_hours(1);
-    let chunk = NewChunk {
-        operator: "example.com".into(),
-        items: i32::try_from(inputs.len()).unwrap(),
-        sealed: store.keys().seal(Row::Chunk { job, no: 0 }, &items::write(&items)),
-        tokens: tokens(store.keys(), client, inputs.iter().copied()),
-        deadline_at,
-    };
-    let new = NewJob {
-        id: job,
-        client,
-        pipeline: "verify".into(),
-        skips: Vec::new(),
-        deadline_at,
-        retention: Duration::from_hours(1),
-        chunks: vec![chunk],
-    };
-    let mut connection = store.request().await.unwrap();
-    Submission::begin(&mut connection, client).await.unwrap().take(&new).await.unwrap();
-    job
-}
-
-async fn claim(store: &Store) -> Claimed {
-    let client = store.worker().await.unwrap();
-    let claimed = tasks::claim(&client, Uuid::from_u128(1), Duration::from_mins(10), 1).await.unwrap();
-    claimed.into_iter().next().unwrap()
-}
-
-/// A verdict whose evidence tells much.
-fn judged(row: u32, input: &str) -> Judged {
-    let mut subject = Subject::new(input);
-    let (local, domain) = input.rsplit_once('@').unwrap();
-    subject.note(&Arc::from("test"), Finding::FreeProvider);
-    let mut verdict = Verdict::of(subject, Policy::default());
-    verdict.address = Some(Address::new(local, domain));
-    verdict.judgement.category = Category::Risky;
-    verdict.judgement.suggestion = Some("example.org".into());
-    Judged { row, verdict, verified_at: Timestamp::now(), took: Duration::ZERO, is_final: true }
-}
-
-async fn write(store: &Store, task: &Claimed, verdicts: &[Judged]) -> Result<(), StoreError> {
-    let id = task.chunk.unwrap();
-    let mut counts = vec![0; 10];
-    for judged in verdicts {
-        ending::count(&mut counts, judged.verdict.judgement.category);
-    }
-    let row = Row::Part { job: id.job, chunk: id.no, no: 0 };
-    let part = NewPart { no: 0, counts, sealed: store.keys().seal(row, &verdicts::write(verdicts)) };
-    let mut client = store.worker().await.unwrap();
-    chunks::write(&mut client, task.lease, id, &part, Some(&[])).await
 }
 
 /// What there is to read of a job: inputs, addresses, categories, and how many findings.
@@ -191,4 +124,72 @@ async fn what_was_written_with_an_older_key_is_found() {
     assert_eq!(forget(&rotated, &jane()).await.unwrap().rows, 1);
     assert_eq!(inputs(&rotated, id).await, [""]);
     assert!(forget(&store, &jane()).await.is_ok(), "nothing of hers is there to be opened");
+}
+
+/// What a worker has heard of her, on its way into the memory; from the chunk as it was.
+async fn learn(store: &Store, id: ChunkId, tokens: &[u8]) {
+    let jane = jane();
+    let learned = history::Learned { refused: vec![&jane], accepted: Vec::new() };
+    let mut client = store.worker().await.unwrap();
+    learned.write(&mut client, store.keys(), Timestamp::now(), id, tokens).await.unwrap();
+}
+
+async fn is_remembered(store: &Store) -> bool {
+    let client = store.worker().await.unwrap();
+    history::recall(&client, store.keys(), &[&jane()]).await.unwrap()[0].is_some()
+}
+
+/// A chunk whose verdicts are written, its number, and its tokens from before.
+async fn answered(store: &Store) -> (ChunkId, Vec<u8>) {
+    submit(store, LOCAL_CLIENT, &[JANE]).await;
+    let task = claim(store).await;
+    let id = task.chunk.unwrap();
+    let tokens = chunks::chunk(&store.worker().await.unwrap(), id).await.unwrap().unwrap().tokens;
+    write(store, &task, &[judged(1, JANE)]).await.unwrap();
+    (id, tokens)
+}
+
+#[tokio::test]
+async fn what_was_heard_before_and_is_learned_after_is_not_remembered() {
+    let store = store().await;
+    let (id, tokens) = answered(&store).await;
+    forget(&store, &jane()).await.unwrap();
+    learn(&store, id, &tokens).await;
+    assert!(!is_remembered(&store).await);
+    // Who reads the chunk as it is now may.
+    let (id, tokens) = answered(&store).await;
+    learn(&store, id, &tokens).await;
+    assert!(is_remembered(&store).await);
+}
+
+#[tokio::test]
+async fn what_is_being_learned_is_waited_for_and_then_forgotten() {
+    let store = std::sync::Arc::new(store().await);
+    let (id, tokens) = answered(&store).await;
+    // Learning comes as far as the memory.
+    let mut other = store.worker().await.unwrap();
+    let tx = other.transaction().await.unwrap();
+    tx.batch_execute("lock table history in share mode").await.unwrap();
+    let learning = tokio::spawn({
+        let store = store.clone();
+        async move { learn(&store, id, &tokens).await }
+    });
+    until_waits_for(&store, "relation").await;
+    let forgetting = tokio::spawn({
+        let store = store.clone();
+        async move { forget(&store, &jane()).await.unwrap() }
+    });
+    until_waits_for(&store, "advisory").await;
+    tx.rollback().await.unwrap();
+    learning.await.unwrap();
+    assert_eq!(forgetting.await.unwrap(), Forgotten { history: 1, rows: 1 });
+    assert!(!is_remembered(&store).await);
+}
+
+/// Until somebody waits for a lock of this kind.
+async fn until_waits_for(store: &Store, kind: &str) {
+    let client = store.worker().await.unwrap();
+    let waits = "select exists (select from pg_locks where locktype = $1 and not granted \
+                 and database = (select oid from pg_database where datname = current_database()))";
+    while !client.query_one(waits, &[&kind]).await.unwrap().get::<_, bool>(0) {}
 }

@@ -20,12 +20,14 @@ use crate::{
 pub(crate) async fn sweep(queue: Arc<Queue>) {
     let every = queue.terms.lease / TURNS_PER_LEASE;
     let mut look = queue.look.subscribe();
-    let mut away_until: Option<Instant> = None;
+    // Nobody could extend a lease while the store was away: first everybody has the time to. Who has just begun does not
+    // know how long it has been there.
+    let mut away_until = Instant::now();
     loop {
-        // Nobody could extend a lease while the store was away: first everybody has the time to.
-        let may_rescue = away_until.is_none_or(|until| Instant::now() >= until + queue.terms.lease);
+        let may_rescue = Instant::now() >= away_until + queue.terms.lease;
         match turn(&queue, may_rescue).await {
-            Err(error) if error.is_transient() => away_until = Some(Instant::now()),
+            Err(StoreError::Away(_)) => away_until = Instant::now(),
+            Err(error) if error.is_transient() => tracing::debug!("nothing is swept for now: {error}"),
             Err(error) => tracing::warn!("nothing is swept: {error}"),
             Ok(()) => {}
         }

@@ -157,10 +157,10 @@ pub(crate) async fn an_acceptance_disproves(client: &impl GenericClient) {
     remember(client, &keys, &refused).await.unwrap();
     let (eve, eva, kim) = (address("eve"), address("eva"), address("kim"));
     let learned = Learned { accepted: vec![&eve, &eva], refused: vec![&kim] };
-    learned.write(client, &keys, at(200)).await.unwrap();
+    learned.disprove(client, &keys, at(200)).await.unwrap();
+    learned.remember(client, &keys, at(200)).await.unwrap();
     let expected = [None, Some((Bounce, 3_000)), Some((Bounce, 100)), Some((HistorySource::Probe, 200))];
     assert_eq!(recalled(client, &keys, &["eve", "eva", "eli", "kim"]).await, expected);
-    Learned::default().write(client, &keys, at(200)).await.unwrap();
 }
 
 /// After five years nobody knows what became of a mailbox.

@@ -26,15 +26,16 @@ pub(super) const HOLD: Duration = Duration::from_mins(10);
 pub(super) struct Quota {
     key: RationKey,
     pub(super) gate: Arc<Gate>,
-    terms: Mutex<Terms>,
+    state: Mutex<State>,
     /// The steward has it on its list.
     is_enlisted: AtomicBool,
     /// Number of the last claim that the store answered, or did not.
     answered: watch::Sender<u64>,
 }
 
+/// What changes of it.
 #[derive(Debug)]
-struct Terms {
+struct State {
     /// By configuration.
     configured: usize,
     /// At most `configured`. Of all processes together, where they share.
@@ -51,7 +52,7 @@ impl Quota {
         Self {
             key,
             gate: Arc::new(Gate::new(limit)),
-            terms: Mutex::new(Terms { configured: max, max, grows_at: Instant::now(), holding }),
+            state: Mutex::new(State { configured: max, max, grows_at: Instant::now(), holding }),
             is_enlisted: AtomicBool::new(false),
             answered: watch::Sender::default(),
         }
@@ -59,69 +60,69 @@ impl Quota {
 
     /// Sessions that may be open at once by now, whoever has them.
     pub(super) fn max(&self) -> usize {
-        self.terms().max
+        self.state().max
     }
 
     /// Sessions that may be open at once by configuration.
     pub(super) fn configured(&self) -> usize {
-        self.terms().configured
+        self.state().configured
     }
 
     /// One less than are open now, if that leaves one.
     pub(super) fn cut(&self) -> Option<usize> {
-        let mut terms = self.terms();
-        let others = terms.holding.as_ref().map_or(0, Holding::others);
+        let mut state = self.state();
+        let others = state.holding.as_ref().map_or(0, Holding::others);
         let open = self.gate.open() + others;
         if open < 2 {
             return None;
         }
-        let max = terms.max.min(open - 1);
-        (terms.max, terms.grows_at) = (max, Instant::now() + HOLD);
-        if let Some(holding) = &mut terms.holding {
+        let max = state.max.min(open - 1);
+        (state.max, state.grows_at) = (max, Instant::now() + HOLD);
+        if let Some(holding) = &mut state.holding {
             holding.make_room(max);
         }
-        self.apply(&terms);
+        self.apply(&state);
         Some(max)
     }
 
     /// Another process has learned this number.
     pub(super) fn take_in(&self, max: usize) {
-        let mut terms = self.terms();
-        terms.max = max.clamp(1, terms.configured);
-        terms.grows_at = Instant::now() + HOLD;
-        self.apply(&terms);
+        let mut state = self.state();
+        state.max = max.clamp(1, state.configured);
+        state.grows_at = Instant::now() + HOLD;
+        self.apply(&state);
     }
 
     pub(super) fn grow(&self) {
-        let mut terms = self.terms();
-        if terms.max < terms.configured && Instant::now() >= terms.grows_at {
-            terms.max += 1;
-            terms.grows_at = Instant::now() + HOLD;
-            self.apply(&terms);
+        let mut state = self.state();
+        if state.max < state.configured && Instant::now() >= state.grows_at {
+            state.max += 1;
+            state.grows_at = Instant::now() + HOLD;
+            self.apply(&state);
         }
     }
 
     /// Which part of what all processes may do is this one's.
     pub(super) fn part(&self) -> Part {
-        let terms = self.terms();
-        let Some(holding) = &terms.holding else { return Part::WHOLE };
+        let state = self.state();
+        let Some(holding) = &state.holding else { return Part::WHOLE };
         let held = holding.leased().max(1);
         Part { held, of: held + holding.others() }
     }
 
     /// Sessions that other processes have.
     pub(super) fn others(&self) -> usize {
-        self.terms().holding.as_ref().map_or(0, Holding::others)
+        self.state().holding.as_ref().map_or(0, Holding::others)
     }
 
     /// Whether a session is ours, at work or not.
     pub(super) fn has_any(&self) -> bool {
-        self.terms().holding.as_ref().is_none_or(|holding| holding.leased() > 0)
+        self.state().holding.as_ref().is_none_or(|holding| holding.leased() > 0)
     }
 
     /// One session is wanted for work that will come back. Returns the number of the claim that will say so.
     pub(super) fn wish(&self) -> u64 {
-        self.terms().holding.as_mut().map_or(0, Holding::wish)
+        self.state().holding.as_mut().map_or(0, Holding::wish)
     }
 
     /// Ends when the store has answered this claim, or has not.
@@ -151,38 +152,38 @@ impl Quota {
 
     /// When the store is to be asked, if ever.
     pub(super) fn due(&self) -> Option<Instant> {
-        let terms = self.terms();
-        terms.holding.as_ref()?.due(terms.max, self.scene())
+        let state = self.state();
+        state.holding.as_ref()?.due(state.max, self.scene())
     }
 
     /// Gives up what has been free for long. Returns when to look again.
     pub(super) fn look(&self) -> Option<Instant> {
-        let mut terms = self.terms();
-        let (scene, max) = (self.scene(), terms.max);
-        if terms.holding.as_mut()?.trim(max, scene) {
-            self.apply(&terms);
+        let mut state = self.state();
+        let (scene, max) = (self.scene(), state.max);
+        if state.holding.as_mut()?.trim(max, scene) {
+            self.apply(&state);
         }
-        let holding = terms.holding.as_ref()?;
+        let holding = state.holding.as_ref()?;
         let idle = self.gate.idle_for(IDLE_MAX).filter(|at| *at > Instant::now());
         [holding.due(max, self.scene()), holding.wished_until(), idle].into_iter().flatten().min()
     }
 
     /// Gives up what nobody uses, at once.
     pub(super) fn retire(&self) {
-        let mut terms = self.terms();
-        let (scene, max) = (Scene { needless: usize::MAX, ..self.scene() }, terms.max);
-        let Some(holding) = &mut terms.holding else { return };
+        let mut state = self.state();
+        let (scene, max) = (Scene { needless: usize::MAX, ..self.scene() }, state.max);
+        let Some(holding) = &mut state.holding else { return };
         holding.stop_wishing();
         if holding.trim(max, scene) {
-            self.apply(&terms);
+            self.apply(&state);
         }
     }
 
     /// What to tell the store; nothing where there is none.
     pub(super) fn claim(&self) -> Option<Claim> {
-        let mut terms = self.terms();
-        let (max, scene) = (terms.max, self.scene());
-        terms.holding.as_mut().map(|holding| holding.claim(&self.key, max, scene))
+        let mut state = self.state();
+        let (max, scene) = (state.max, self.scene());
+        state.holding.as_mut().map(|holding| holding.claim(&self.key, max, scene))
     }
 
     pub(super) fn settle(&self, claim: &Claim, portion: Portion, asked_at: Instant, life: Duration) {
@@ -194,18 +195,18 @@ impl Quota {
     }
 
     fn answer(&self, change: impl FnOnce(&mut Holding)) {
-        let mut terms = self.terms();
-        let Some(holding) = &mut terms.holding else { return };
+        let mut state = self.state();
+        let Some(holding) = &mut state.holding else { return };
         change(holding);
         let answered = holding.last_claim();
-        self.apply(&terms);
+        self.apply(&state);
         self.answered.send_replace(answered);
     }
 
-    fn apply(&self, terms: &Terms) {
-        match &terms.holding {
-            Some(holding) => self.gate.set(holding.limit(terms.max), Some(holding.until())),
-            None => self.gate.set(terms.max, None),
+    fn apply(&self, state: &State) {
+        match &state.holding {
+            Some(holding) => self.gate.set(holding.limit(state.max), Some(holding.until())),
+            None => self.gate.set(state.max, None),
         }
     }
 
@@ -214,7 +215,7 @@ impl Quota {
         Scene { open: self.gate.open(), waiting: self.gate.waiting(), needless }
     }
 
-    fn terms(&self) -> MutexGuard<'_, Terms> {
-        self.terms.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -126,6 +126,12 @@ impl Session {
         let utf8 = self.transaction.as_ref().is_some_and(|transaction| transaction.utf8);
         self.breach(breaches(line, command, before, &server.host.ehlo, utf8));
         server.book.note(|tally| tally.commands.entry(verb).or_default().add_assign(1));
+        if server.host.notes_recipients
+            && let Some(recipient) = command.path().filter(|_| verb == Verb::Rcpt)
+        {
+            let recipient = recipient.to_ascii_lowercase();
+            server.book.note(|tally| *tally.recipients.entry(recipient.clone()).or_default() += 1);
+        }
         let times = self.seen.entry(verb).or_default();
         *times += 1;
         let earlier = *times - 1;

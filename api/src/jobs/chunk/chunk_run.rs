@@ -11,7 +11,7 @@ use std::{
 
 use jiff::Timestamp;
 use mailsonde_engine::{
-    Batch, Context, FaultCause, Finding, Pipeline, ProbeFailure, Subject, SubjectId, SystemClock, Verdict,
+    Batch, Context, FaultCause, Finding, Pipeline, Subject, SubjectId, SystemClock, Verdict,
 };
 use tokio::{
     sync::{mpsc, watch},
@@ -19,7 +19,7 @@ use tokio::{
     time::{Instant, MissedTickBehavior, interval},
 };
 
-use super::{Shift, has_fault};
+use super::{ChunkRun, has_fault, was_not_asked};
 use crate::jobs::{
     queue::{Done, TaskError, Word},
     results::{SOURCE, note_fault},
@@ -32,7 +32,7 @@ const RECORD_EVERY: Duration = Duration::from_secs(2);
 /// The stage that duplicates run through too: whether something is an address, each row is told for itself.
 const SYNTAX: &str = "syntax";
 
-impl Shift {
+impl ChunkRun {
     /// Works until then at the most.
     pub(super) async fn work(mut self, pipeline: &Pipeline, until: Instant) -> Result<Done, TaskError> {
         let began = Instant::now();
@@ -133,7 +133,7 @@ impl Shift {
                 continue;
             }
             let deferral = self.deferral(&subject);
-            if deferral.is_none() && was_not_asked(&subject) {
+            if deferral.is_none() && self.is_too_late_to_ask(&subject) {
                 note_fault(&mut subject, FaultCause::RequestDeadline);
             }
             verdicts.push(self.judge(item.row, subject, deferral.is_none(), began));
@@ -163,12 +163,6 @@ impl Shift {
             is_final,
         }
     }
-}
-
-/// Its turn did not come, and there is no time for another one.
-fn was_not_asked(subject: &Subject) -> bool {
-    let is_so = |finding: &Finding| matches!(finding, Finding::ProbeFailed(ProbeFailure::NotItsTurn));
-    subject.findings().any(is_so)
 }
 
 fn subject(item: &Item) -> Subject {

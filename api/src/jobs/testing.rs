@@ -1,0 +1,125 @@
+//! Jobs for tests, in a real store: submitted, claimed and answered by hand.
+
+use std::{sync::Arc, time::Duration};
+
+use jiff::{SignedDuration, Timestamp};
+use mailsonde_engine::{Address, Category, Finding, Policy, Subject, Verdict};
+use uuid::Uuid;
+
+use super::{
+    ending,
+    person::tokens,
+    rows::{
+        items::{self, Item},
+        verdicts::{self, Judged},
+    },
+};
+use crate::store::{
+    LOCAL_CLIENT, Store, StoreError,
+    chunks::{self, Deferred, NewPart},
+    keys::Row,
+    submission::{NewChunk, NewJob, Submission},
+    tasks::{self, Claimed},
+};
+
+/// A job of one chunk.
+pub(super) async fn submit(store: &Store, client: Uuid, inputs: &[&str]) -> Uuid {
+    submit_chunks(store, client, &[inputs]).await
+}
+
+/// A job of several chunks, whose tasks come in their order.
+pub(super) async fn submit_chunks(store: &Store, client: Uuid, chunks: &[&[&str]]) -> Uuid {
+    let id = Uuid::now_v7();
+    let deadline_at = Timestamp::now() + SignedDuration::from_hours(1);
+    let mut row = 1;
+    let mut chunk = |(no, inputs): (i32, &&[&str])| {
+        let rows: Vec<(u32, &str)> = (row..).zip(inputs.iter().copied()).collect();
+        row += u32::try_from(rows.len()).unwrap();
+        NewChunk {
+            operator: "example.com".into(),
+            items: i32::try_from(rows.len()).unwrap(),
+            sealed: store.keys().seal(Row::Chunk { job: id, no }, &text(&rows)),
+            tokens: tokens(store.keys(), client, inputs.iter().copied()),
+            deadline_at: deadline_at - SignedDuration::from_mins(30) + SignedDuration::from_secs(no.into()),
+        }
+    };
+    let job = NewJob {
+        id,
+        client,
+        pipeline: "verify".into(),
+        skips: Vec::new(),
+        deadline_at,
+        retention: Duration::from_hours(1),
+        chunks: (0..).zip(chunks).map(&mut chunk).collect(),
+    };
+    let mut connection = store.request().await.unwrap();
+    Submission::begin(&mut connection, client).await.unwrap().take(&job).await.unwrap();
+    id
+}
+
+fn text(rows: &[(u32, &str)]) -> Vec<u8> {
+    let item = |(row, input): &(u32, &str)| Item {
+        row: *row,
+        input: (*input).into(),
+        egress: None,
+        duplicate_of: None,
+    };
+    items::write(&rows.iter().map(item).collect::<Vec<_>>())
+}
+
+/// The next task, for us.
+pub(super) async fn claim(store: &Store) -> Claimed {
+    let client = store.worker().await.unwrap();
+    let claimed = tasks::claim(&client, Uuid::from_u128(1), Duration::from_mins(10), 1).await.unwrap();
+    claimed.into_iter().next().unwrap()
+}
+
+/// A verdict whose evidence tells much.
+pub(super) fn judged(row: u32, input: &str) -> Judged {
+    let mut subject = Subject::new(input);
+    let (local, domain) = input.rsplit_once('@').unwrap();
+    subject.note(&Arc::from("test"), Finding::FreeProvider);
+    let mut verdict = Verdict::of(subject, Policy::default());
+    verdict.address = Some(Address::new(local, domain));
+    verdict.judgement.category = Category::Risky;
+    verdict.judgement.suggestion = Some("example.org".into());
+    Judged { row, verdict, verified_at: Timestamp::now(), took: Duration::ZERO, is_final: true }
+}
+
+/// Writes a chunk's only part of verdicts, with which it is done.
+pub(super) async fn write(store: &Store, task: &Claimed, verdicts: &[Judged]) -> Result<(), StoreError> {
+    write_part(store, task, 0, verdicts, Some(&[])).await
+}
+
+/// Writes a part of a chunk's verdicts; with the last one, whoever is asked about again.
+pub(super) async fn write_part(
+    store: &Store,
+    task: &Claimed,
+    no: i32,
+    verdicts: &[Judged],
+    last: Option<&[Deferred]>,
+) -> Result<(), StoreError> {
+    let id = task.chunk.unwrap();
+    let mut counts = vec![0; Category::ALL.len()];
+    for judged in verdicts.iter().filter(|judged| judged.is_final) {
+        ending::count(&mut counts, judged.verdict.judgement.category);
+    }
+    let row = Row::Part { job: id.job, chunk: id.no, no };
+    let part = NewPart { no, counts, sealed: store.keys().seal(row, &verdicts::write(verdicts)) };
+    let mut client = store.worker().await.unwrap();
+    chunks::write(&mut client, task.lease, id, &part, last).await
+}
+
+/// Items of the local client that are asked about again at once, in a chunk of this round.
+pub(super) fn deferred(store: &Store, round: i32, rows: &[(u32, &str)]) -> Deferred {
+    let (keys, plain) = (store.keys().clone(), text(rows));
+    Deferred {
+        operator: "example.com".into(),
+        items: i32::try_from(rows.len()).unwrap(),
+        round,
+        tokens: tokens(&keys, LOCAL_CLIENT, rows.iter().map(|(_, input)| *input)),
+        seal: Box::new(move |id| keys.seal(Row::Chunk { job: id.job, no: id.no }, &plain)),
+        wait: Duration::ZERO,
+        within: Duration::from_mins(1),
+    }
+}

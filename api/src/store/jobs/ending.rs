@@ -1,0 +1,167 @@
+//! How a job ends: under a lock that all who write verdicts of it share, and after it was counted what there is.
+
+use deadpool_postgres::{Client, Transaction};
+use uuid::Uuid;
+
+use super::KeptChunk;
+use crate::store::{
+    StoreError,
+    chunks::{self, lock_of},
+    jobs,
+    tasks::{ChunkId, TAKE_TURNS},
+};
+
+pub(in crate::store) const IS_LIVE: &str = "select state in ('running', 'paused') from job where id = $1";
+
+pub(in crate::store) const SUM: &str = "
+select items, coalesce((select sum(final) from part where part.job = job.id), 0)::int as done
+from job where id = $1";
+
+pub(in crate::store) const PART_COUNTS: &str = "select counts from part where job = $1";
+
+/// Without the verdicts themselves: a line for each part, or one for a chunk that has none.
+pub(in crate::store) const PROGRESS: &str = "
+select chunk.no, chunk.items, chunk.round, chunk.dead, part.counts
+from chunk left join part on part.job = chunk.job and part.chunk = chunk.no
+where chunk.job = $1 order by chunk.no";
+
+pub(in crate::store) const SEALED: &str = "select sealed from chunk where job = $1 and no = $2";
+
+pub(in crate::store) const END: &str = "
+update job set state = $2, left_over = $3, counts = $4, ended_at = now() where id = $1";
+
+/// In the order in which leases are extended, so that the two do not wait for each other crosswise.
+pub(in crate::store) const DROP_TASKS: &str = "
+delete from task where id in (select id from task where job = $1 and state <> 'dead' order by id for update)";
+
+/// How a job ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    /// Everybody has a verdict, or a chunk that failed for good.
+    Done,
+    /// Its deadline has passed.
+    DeadlinePassed,
+    /// Its client wants no more of it.
+    Canceled,
+}
+
+impl End {
+    fn state(self) -> &'static str {
+        match self {
+            Self::Done | Self::DeadlinePassed => "completed",
+            Self::Canceled => "canceled",
+        }
+    }
+
+    /// How a job ended, by what those got who had no verdict.
+    pub(super) fn of(left_over: Option<&str>) -> Self {
+        let all = [Self::DeadlinePassed, Self::Canceled];
+        all.into_iter().find(|end| end.left_over() == left_over).unwrap_or(Self::Done)
+    }
+
+    fn left_over(self) -> Option<&'static str> {
+        match self {
+            Self::Done => None,
+            Self::DeadlinePassed => Some("deadline_passed"),
+            Self::Canceled => Some("canceled"),
+        }
+    }
+}
+
+/// How far a chunk has come.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    pub(crate) no: i32,
+    pub(crate) items: i32,
+    /// How often its items were put off by servers: they stand in chunks of earlier rounds too.
+    pub(crate) round: i32,
+    /// It failed for good.
+    pub(crate) is_dead: bool,
+    /// The final verdicts of each of its parts, by category.
+    pub(crate) parts: Vec<Vec<i32>>,
+}
+
+/// A transaction in which a job ends: nobody writes verdicts of it meanwhile.
+pub(crate) struct Ending<'a> {
+    tx: Transaction<'a>,
+    job: Uuid,
+}
+
+impl<'a> Ending<'a> {
+    /// Waits for those who are writing. `None` when the job has ended already, or there is still something to do.
+    pub(crate) async fn begin(
+        client: &'a mut Client,
+        job: Uuid,
+        end: End,
+    ) -> Result<Option<Self>, StoreError> {
+        let may_end = if end == End::Done { jobs::IS_DONE } else { IS_LIVE };
+        let tx = client.transaction().await?;
+        let (lock, may_end) =
+            tokio::try_join!(biased; tx.prepare_cached(TAKE_TURNS), tx.prepare_cached(may_end))?;
+        let number = lock_of(job);
+        tx.execute(&lock, &[&number]).await?;
+        let row = tx.query_opt(&may_end, &[&job]).await?;
+        let may_end = row.is_some_and(|row| row.get(0));
+        Ok(may_end.then_some(Self { tx, job }))
+    }
+
+    /// Nothing of it is left to do: it is done, whatever else would end it at this moment.
+    pub(crate) async fn is_done(&self) -> Result<bool, StoreError> {
+        jobs::is_done(&self.tx, self.job).await
+    }
+
+    /// The verdicts by category where everybody has one; else nothing, and [`Self::progress`] tells where to look.
+    pub(crate) async fn counts(&self, categories: usize) -> Result<Option<Vec<i32>>, StoreError> {
+        let (sum, counts) =
+            tokio::try_join!(biased; self.tx.prepare_cached(SUM), self.tx.prepare_cached(PART_COUNTS))?;
+        let row = self.tx.query_one(&sum, &[&self.job]).await?;
+        let (items, done): (i32, i32) = (row.get("items"), row.get("done"));
+        if done < items {
+            return Ok(None);
+        }
+        let mut total = vec![0; categories];
+        for row in self.tx.query(&counts, &[&self.job]).await? {
+            for (sum, count) in total.iter_mut().zip(row.get::<_, Vec<i32>>(0)) {
+                *sum += count;
+            }
+        }
+        Ok(Some(total))
+    }
+
+    /// How far its chunks have come, in the order of their numbers.
+    pub(crate) async fn progress(&self) -> Result<Vec<Progress>, StoreError> {
+        let progress = self.tx.prepare_cached(PROGRESS).await?;
+        let mut all: Vec<Progress> = Vec::new();
+        for row in self.tx.query(&progress, &[&self.job]).await? {
+            let no = row.get("no");
+            if all.last().is_none_or(|last| last.no != no) {
+                let (items, round, is_dead) = (row.get("items"), row.get("round"), row.get("dead"));
+                all.push(Progress { no, items, round, is_dead, parts: Vec::new() });
+            }
+            if let (Some(last), Some(counts)) = (all.last_mut(), row.get("counts")) {
+                last.parts.push(counts);
+            }
+        }
+        Ok(all)
+    }
+
+    /// Everything that is kept of one of its chunks.
+    pub(crate) async fn chunk(&self, no: i32, is_dead: bool) -> Result<KeptChunk, StoreError> {
+        let sealed = self.tx.prepare_cached(SEALED).await?;
+        let sealed = self.tx.query_one(&sealed, &[&self.job, &no]).await?.get(0);
+        let parts = chunks::parts(&self.tx, ChunkId { job: self.job, no }).await?;
+        Ok(KeptChunk { no, sealed, is_dead, parts })
+    }
+
+    /// Ends the job. Whoever is at work at it hears of it.
+    pub(crate) async fn end(self, end: End, counts: &[i32]) -> Result<(), StoreError> {
+        let tx = self.tx;
+        let (finish, drop_tasks) =
+            tokio::try_join!(biased; tx.prepare_cached(END), tx.prepare_cached(DROP_TASKS))?;
+        tx.execute(&finish, &[&self.job, &end.state(), &end.left_over(), &counts]).await?;
+        tx.execute(&drop_tasks, &[&self.job]).await?;
+        jobs::notify(&tx, self.job).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+}
