@@ -8,8 +8,9 @@ export CARGO_TERM_COLOR ?= auto
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
-run: ## Verify ADDRESS (default: one that does not exist)
-	$(CARGO) run --release -- verify --explain $(or $(ADDRESS),nobody@example.invalid)
+run: ## Install what is missing (Postgres), build, serve the API; a first client and key, where there are none
+	@./deploy/postgres
+	$(CARGO) run --release --locked -- serve --first-run $(ARGS)
 
 test: setup ## Install what the tests need, check the house rules, run every test
 	@./tests/run

@@ -7,6 +7,7 @@ mod plugins;
 mod stop_words;
 mod switched;
 mod up_to;
+mod variants;
 
 use std::{env, path::PathBuf, sync::Arc, time::Duration};
 
@@ -25,10 +26,22 @@ pub use plugins::offline_skips;
 pub use switched::Bereft;
 use switched::{Supply, Written};
 pub(crate) use up_to::up_to;
+pub(crate) use variants::Variants;
 
 /// The tables that a configuration may have.
-const SECTIONS: &[&str] =
-    &["pipeline", "stage", "dns", "smtp", "judge", "data", "database", "encryption", "jobs"];
+const SECTIONS: &[&str] = &[
+    "pipeline",
+    "stage",
+    "dns",
+    "smtp",
+    "judge",
+    "data",
+    "database",
+    "encryption",
+    "jobs",
+    "webhooks",
+    "http",
+];
 
 /// The stage that asks mail servers.
 pub(crate) const SMTP_PROBE: &str = "smtp-probe";

@@ -2,16 +2,22 @@
 //!
 //! Only this crate knows JSON wire shapes, the command line, SQL and the queue. `main.rs` is a shell around [`cli::run`].
 
+mod access;
 mod assembly;
+mod billing;
 mod bounces;
 pub mod cli;
+mod facade;
+mod http;
 mod jobs;
+mod metrics;
 mod plugin;
 mod reload;
 mod row;
 mod store;
 mod verification;
 mod verify;
+mod webhooks;
 mod words;
 
 pub use assembly::{

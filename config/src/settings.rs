@@ -197,8 +197,19 @@ mod tests {
     type Table = BTreeMap<String, toml::Value>;
 
     /// The tables of default.toml.
-    const SECTIONS: [&str; 9] =
-        ["pipeline", "stage", "dns", "smtp", "judge", "data", "database", "encryption", "jobs"];
+    const SECTIONS: [&str; 11] = [
+        "pipeline",
+        "stage",
+        "dns",
+        "smtp",
+        "judge",
+        "data",
+        "database",
+        "encryption",
+        "jobs",
+        "webhooks",
+        "http",
+    ];
 
     #[derive(Debug, Deserialize)]
     #[serde(deny_unknown_fields)]

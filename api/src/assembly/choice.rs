@@ -11,7 +11,7 @@ const TYPO: &str = "typo";
 const RANDOM_PATTERN: &str = "random-pattern";
 
 /// What is to be done, of what the pipeline can do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Choice {
     /// Somebody may be asked at all: name servers, or mail servers.
     pub(crate) ask_anybody: bool,

@@ -10,7 +10,9 @@ use mailsonde_builtin::syntax;
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::{log::LogLevel, plugin::PluginCommand};
+use super::{
+    client::ClientCommand, key::KeyCommand, log::LogLevel, plugin::PluginCommand, webhook::WebhookCommand,
+};
 use crate::bounces;
 
 /// Verify email addresses without sending mail.
@@ -51,12 +53,25 @@ pub(super) enum Command {
     /// Submit lists to be verified in the background, and look after them
     #[command(subcommand)]
     Job(JobCommand),
+    /// Say who is served, and on which terms
+    #[command(subcommand)]
+    Client(ClientCommand),
+    /// Make, list and end the keys of clients
+    #[command(subcommand)]
+    Key(KeyCommand),
+    /// Serve the API, and work at submitted jobs, until told to end (Ctrl-C; twice: at once)
+    Serve(ServeArgs),
     /// Work at submitted jobs until told to end (Ctrl-C; twice: at once)
     Work(WorkArgs),
+    /// Look after the secrets that sign webhooks, and try receivers
+    #[command(subcommand)]
+    Webhook(WebhookCommand),
     /// Remove people from everything that is kept: their rows in jobs, and the memory of their mailboxes
     Forget(ForgetArgs),
     /// Bring the database's schema up to date; every command that needs it does so too
     Migrate,
+    /// Print the `OpenAPI` 3.1 document of the API
+    Openapi,
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -200,6 +215,16 @@ pub(super) enum JobFormat {
     Human,
     /// JSON
     Json,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct ServeArgs {
+    /// Leave jobs to other processes
+    #[arg(long)]
+    pub no_work: bool,
+    /// Make a client and a key if there is no client yet, and say how to try them
+    #[arg(long)]
+    pub first_run: bool,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -24,7 +24,7 @@ use crate::{
         capacity::Site,
         config::JobsConfig,
         ending, results,
-        submit::{Request, SubmitError, submit},
+        submit::{LOCAL, Request, SubmitError, submit},
     },
     store::{
         LOCAL_CLIENT,
@@ -78,10 +78,14 @@ fn submits(service: &Service, args: &SubmitArgs, inputs: Vec<String>) -> Result<
     let site = Site::new(settings, &config)?;
     let request = Request {
         client: LOCAL_CLIENT,
+        facade: LOCAL,
+        callback: None,
         pipeline: args.pipeline.clone(),
         skips,
         asks,
         window: args.deadline,
+        retention: None,
+        is_billed: false,
         inputs,
     };
     let id = match runtime.block_on(submit(store, &config, &site, request)) {

@@ -2,20 +2,27 @@
 
 mod args;
 mod bounces;
+mod client;
 mod config;
 mod data;
 mod explain;
+mod first;
 mod forget;
 mod human;
 mod input;
 mod job;
+mod key;
 mod log;
 mod meaning;
 mod output;
 mod plugin;
+mod process;
 mod reply;
+mod serve;
 mod service;
+mod signals;
 mod verify;
+mod webhook;
 mod work;
 
 use std::{
@@ -29,6 +36,8 @@ use clap::{CommandFactory, Parser};
 use mailsonde_config::{ConfigError, PipelineConfig, Settings, did_you_mean};
 
 use args::{Args, Command};
+
+use crate::http;
 
 /// Something the caller has to mend: printed without a trace, exit status 2.
 #[derive(Debug, thiserror::Error)]
@@ -67,9 +76,17 @@ fn dispatch(args: Args) -> Result<()> {
         Command::Data(command) => data::run(file, &command),
         Command::Plugin(command) => plugin::run(file, &command),
         Command::Job(command) => job::run(file, &command),
+        Command::Client(command) => client::run(file, &command),
+        Command::Key(command) => key::run(file, &command),
+        Command::Serve(args) => serve::run(file, &args),
         Command::Work(args) => work::run(file, &args),
+        Command::Webhook(command) => webhook::run(file, &command),
         Command::Forget(args) => forget::run(file, &args),
         Command::Migrate => work::migrate(file),
+        Command::Openapi => {
+            let document = http::document().to_pretty_json()?;
+            Ok(writeln!(io::stdout(), "{document}")?)
+        }
         Command::Completions { shell } => {
             // Into memory first: the generator panics when the reader of a pipe leaves.
             let mut script = Vec::new();

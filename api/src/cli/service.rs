@@ -35,21 +35,7 @@ impl Service {
     /// # Errors
     /// A configuration that is wrong, or a store that cannot be used at all.
     pub(super) fn open_patiently(config: Option<&Path>) -> Result<Self> {
-        Self::open_with(config, async |settings, data_folder| {
-            let mut was_told = false;
-            loop {
-                match Store::open(settings, data_folder).await {
-                    Err(error) if is_away(&error) => {
-                        if !was_told {
-                            tracing::warn!("{error:#}; it is waited for");
-                            was_told = true;
-                        }
-                        sleep(PAUSE).await;
-                    }
-                    opened => return opened,
-                }
-            }
-        })
+        Self::open_with(config, async |settings, data_folder| wait_for_store(settings, data_folder).await)
     }
 
     fn open_with(
@@ -70,6 +56,26 @@ impl Service {
             Some(store) => self.runtime.block_on(store.close()),
             // Somebody is still at work; leaving closes it too.
             None => Ok(()),
+        }
+    }
+}
+
+/// Opens the store for a process that stays: a database that is away is waited for.
+///
+/// # Errors
+/// A store that cannot be used at all.
+pub(super) async fn wait_for_store(settings: &Settings, data_folder: &Path) -> Result<Store> {
+    let mut was_told = false;
+    loop {
+        match Store::open(settings, data_folder).await {
+            Err(error) if is_away(&error) => {
+                if !was_told {
+                    tracing::warn!("{error:#}; it is waited for");
+                    was_told = true;
+                }
+                sleep(PAUSE).await;
+            }
+            opened => return opened,
         }
     }
 }

@@ -7,9 +7,13 @@ use mailsonde_engine::Category;
 use uuid::Uuid;
 
 use self::tally::Tally;
-use crate::store::{
-    Retries, Store, StoreError,
-    jobs::{self, End, Ending},
+use crate::{
+    store::{
+        Retries, Store, StoreError,
+        billing::Outcome,
+        jobs::{self, End, Ending},
+    },
+    webhooks,
 };
 
 /// Counts one more of a category.
@@ -44,8 +48,39 @@ async fn try_end(store: &Store, job: Uuid, how: End) -> Result<bool, StoreError>
         Some(counts) => counts,
         None => Tally::new(store.keys(), job, how).take(&ending).await?,
     };
-    ending.end(how, &counts).await?;
+    tell(store, &ending, how, &counts, job).await?;
+    ending.end(how, &counts, &outcome(&counts)).await?;
     Ok(true)
+}
+
+/// Whoever wants to be told of the end is, if it is committed. What cannot be told keeps no job from ending.
+async fn tell(
+    store: &Store,
+    ending: &Ending<'_>,
+    how: End,
+    counts: &[i32],
+    job: Uuid,
+) -> Result<(), StoreError> {
+    let Some(foreseen) = ending.foreseen(how, counts).await? else { return Ok(()) };
+    match webhooks::of_job(store.keys(), &foreseen) {
+        Ok(Some(webhook)) => ending.tell(&webhook).await?,
+        Ok(None) => {}
+        Err(error) => tracing::warn!("the end of job {job} is not told: {error}"),
+    }
+    Ok(())
+}
+
+/// What there is to bill: nobody pays for what is unknown, nor twice for the same address.
+fn outcome(counts: &[i32]) -> Outcome {
+    let of = |category| {
+        let place = Category::ALL.iter().position(|known| *known == category);
+        place.and_then(|place| counts.get(place)).copied().map_or(0, i64::from)
+    };
+    let all: i64 = counts.iter().copied().map(i64::from).sum();
+    Outcome {
+        billable: all - of(Category::Duplicate) - of(Category::Unknown),
+        invalid: of(Category::InvalidSyntax),
+    }
 }
 
 /// Ends a job if nothing of it is left to do. Looks first: ending stops those who write.

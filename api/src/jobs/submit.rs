@@ -21,6 +21,7 @@ use super::{
 };
 use crate::store::{
     Retries, Store, StoreError,
+    billing::{Bill, Overdrawn},
     keys::{Keyring, Row},
     submission::{Backlog, NewChunk, NewJob, Submission},
 };
@@ -34,9 +35,16 @@ const WINDOW_MAX: Duration = Duration::from_hours(24 * 30);
 /// Workers that were heard of within this many leases are there.
 const LEASES_UNTIL_GONE: u32 = 2;
 
+/// The word of jobs that come by no product, but by the command line.
+pub(crate) const LOCAL: &str = "local";
+
 /// What is submitted.
 pub(crate) struct Request {
     pub(crate) client: Uuid,
+    /// The product by which it comes, or [`LOCAL`].
+    pub(crate) facade: &'static str,
+    /// Where its end is to be told: an address that was checked.
+    pub(crate) callback: Option<String>,
     pub(crate) pipeline: String,
     /// Stages that are left out.
     pub(crate) skips: Vec<String>,
@@ -44,6 +52,10 @@ pub(crate) struct Request {
     pub(crate) asks: bool,
     /// The time it has; as configured, where it says nothing.
     pub(crate) window: Option<Duration>,
+    /// How long its results are kept; as configured, where it says nothing.
+    pub(crate) retention: Option<Duration>,
+    /// Its client pays for it.
+    pub(crate) is_billed: bool,
     /// Row 1 comes first.
     pub(crate) inputs: Vec<String>,
 }
@@ -68,6 +80,9 @@ pub(crate) enum SubmitError {
     /// It, or another job that was taken before, would be late.
     #[error("it cannot be done in time; {}", earliest(*.0))]
     Late(Option<SignedDuration>),
+    /// Its client has a hard cap, and too little is left of the quota.
+    #[error(transparent)]
+    Overdrawn(#[from] Overdrawn),
     /// The store did not take it.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -106,16 +121,19 @@ pub(crate) async fn submit(
     }
     let id = Uuid::now_v7();
     let duplicates = duplicates::mark(&request.inputs);
+    let bill = request.is_billed.then(|| bill(&request.inputs, &duplicates));
     let cuts = if request.asks { cut_by_operator(&request.inputs, &duplicates) } else { cut_offline(items) };
     // Sealed before anybody is kept waiting.
     let chunks = seal(store.keys(), id, request.client, &cuts, &request.inputs, &duplicates);
-    let Request { client, pipeline, skips, .. } = request;
+    let retention = request.retention.unwrap_or(config.retention);
+    let Request { client, facade, callback, pipeline, skips, .. } = request;
+    let callback = callback.map(|url| store.keys().seal(Row::Callback { job: id }, url.as_bytes()));
     let deadline_at = Timestamp::UNIX_EPOCH; // until it is weighed
-    let mut job = NewJob { id, client, pipeline, skips, deadline_at, retention: config.retention, chunks };
+    let mut job = NewJob { id, client, facade, callback, pipeline, skips, deadline_at, retention, chunks };
     // Others may wait for us as we wait for them; what was weighed then is weighed anew.
     let mut retries = Retries::default();
     loop {
-        match weigh_and_take(store, config, site, window, &cuts, &mut job).await {
+        match weigh_and_take(store, config, site, window, &cuts, &mut job, bill.as_ref()).await {
             Err(SubmitError::Store(error)) if retries.may_follow(&error).await => {}
             done => return done.map(|()| id),
         }
@@ -130,6 +148,7 @@ async fn weigh_and_take(
     window: Duration,
     cuts: &[Chunk],
     job: &mut NewJob,
+    bill: Option<&Bill>,
 ) -> Result<(), SubmitError> {
     let mut connection = store.request().await?;
     let submission = Submission::begin(&mut connection, job.client).await?;
@@ -146,8 +165,20 @@ async fn weigh_and_take(
     for (chunk, due) in job.chunks.iter_mut().zip(due(&window, cuts)) {
         chunk.deadline_at = due;
     }
-    submission.take(job).await?;
+    match bill {
+        Some(bill) => submission.take_billed(job, bill).await??,
+        None => submission.take(job).await?,
+    }
     Ok(())
+}
+
+/// What a job costs at most: a credit for each address, however often it stands there; nothing for rows that hold none.
+fn bill(inputs: &[String], duplicates: &[Option<u32>]) -> Bill {
+    let (mut units, mut blank) = (0, 0);
+    for (input, _) in inputs.iter().zip(duplicates).filter(|(_, duplicate)| duplicate.is_none()) {
+        *if input.trim().is_empty() { &mut blank } else { &mut units } += 1;
+    }
+    Bill { units, blank }
 }
 
 /// Duplicates go where there is room: nobody is asked about them.

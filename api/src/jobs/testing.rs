@@ -13,6 +13,7 @@ use super::{
         items::{self, Item},
         verdicts::{self, Judged},
     },
+    submit::LOCAL,
 };
 use crate::store::{
     LOCAL_CLIENT, Store, StoreError,
@@ -46,6 +47,8 @@ pub(super) async fn submit_chunks(store: &Store, client: Uuid, chunks: &[&[&str]
     let job = NewJob {
         id,
         client,
+        facade: LOCAL,
+        callback: None,
         pipeline: "verify".into(),
         skips: Vec::new(),
         deadline_at,

@@ -27,11 +27,13 @@ use super::{
 };
 use crate::{
     assembly::{self, Parts, SMTP_PROBE},
+    metrics::Metrics,
     store::{
         Shared, StoreError,
         jobs::End,
         tasks::{self, Kind},
     },
+    webhooks::{Courier, deliver},
 };
 
 /// What a handler gets over `task_max`, within which it ends by itself, to write down what it has.
@@ -52,6 +54,8 @@ pub(crate) struct Desk {
     prober: Option<SmtpProber>,
     openings: Openings,
     site: Site,
+    metrics: Option<Arc<Metrics>>,
+    courier: Courier,
 }
 
 impl Desk {
@@ -70,8 +74,26 @@ impl Desk {
             policy: assembly::policy(settings)?,
             pipelines,
             prober: parts.smtp().cloned(),
+            courier: Courier::new(settings.section("webhooks")?, parts.resolver()?)?,
             openings: Openings::default(),
+            metrics: None,
         })
+    }
+
+    /// The same, that counts what its pipelines do.
+    #[must_use]
+    pub(crate) fn counting(self, metrics: Arc<Metrics>) -> Self {
+        Self { metrics: Some(metrics), ..self }
+    }
+
+    /// What is counted, if anybody counts.
+    pub(super) fn metrics(&self) -> Option<Arc<Metrics>> {
+        self.metrics.clone()
+    }
+
+    /// Every pipeline of the configuration, by its name.
+    pub(crate) fn pipelines(&self) -> &BTreeMap<String, Pipeline> {
+        &self.pipelines
     }
 
     /// How the queue is worked at.
@@ -144,7 +166,7 @@ async fn say_goodbye(desk: &Desk, queue: &Queue) -> Result<(), StoreError> {
 }
 
 /// What ties the prober to those of other processes and to the plan.
-struct Ties {
+pub(crate) struct Ties {
     lessons: Tie,
     observer: JoinHandle<()>,
     end: watch::Sender<bool>,
@@ -152,7 +174,7 @@ struct Ties {
 
 impl Ties {
     /// None where there is no prober.
-    async fn new(desk: &Desk) -> Option<Self> {
+    pub(crate) async fn new(desk: &Desk) -> Option<Self> {
         let prober = desk.prober.clone()?;
         let (end, ended) = watch::channel(false);
         let observer = Observer::new(desk.store.clone(), desk.site.clone());
@@ -161,7 +183,7 @@ impl Ties {
     }
 
     /// Tells what is not told yet, if that does not take long.
-    async fn close(mut self) {
+    pub(crate) async fn close(mut self) {
         self.end.send_replace(true);
         let ((), observed) = tokio::join!(self.lessons.close(), timeout(LAST_WORD_MAX, &mut self.observer));
         if observed.is_err() {
@@ -200,6 +222,10 @@ async fn handle(desk: Arc<Desk>, leased: Leased) -> Result<Done, TaskError> {
             Kind::Chunk => chunk::run(desk, leased).await,
             Kind::Close => close(&desk, &leased).await,
             Kind::Retention => retention::run(&desk).await,
+            Kind::Webhook => {
+                let (lease, mut word) = (leased.task.lease, leased.word.clone());
+                deliver(&desk.store, &desk.courier, lease, &mut word).await
+            }
         }
     };
     timeout(limit, work).await.unwrap_or(Err(TaskError::TimedOut(limit)))

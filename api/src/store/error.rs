@@ -8,7 +8,7 @@ use tokio_postgres::error::SqlState;
 use super::keys::SealError;
 
 /// Why the store did not do it.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub(crate) enum StoreError {
     /// It cannot be reached, has no room, only reads, or was gone before it could say whether it is done. Worth another

@@ -1,6 +1,7 @@
 //! Jobs as a whole: what there is to tell of them, how they are paused, and, in `ending`, how they end.
 
 pub(super) mod ending;
+pub(crate) mod listing;
 
 use deadpool_postgres::{Client, GenericClient};
 use jiff::Timestamp;
@@ -14,14 +15,16 @@ use super::{Retries, StoreError};
 pub(crate) const JOBS_CHANNEL: &str = "mailsonde_jobs";
 
 pub(super) const JOB: &str = "
-select id, state, pipeline, items, created_at, deadline_at, started_at, ended_at, left_over, counts,
-    expires_at, pruned_at, ended_at is not null and expires_at <= now() as is_expired,
+select id, client, facade, callback, state, pipeline, items, created_at, deadline_at, started_at, ended_at, left_over,
+    counts, expires_at, pruned_at, ended_at is not null and expires_at <= now() as is_expired,
+    exists (select from webhook where webhook.job = job.id and webhook.state = 'delivered') as is_told,
     coalesce((select sum(final) from part where part.job = job.id), 0)::int as done
 from job where id = $1";
 
 pub(super) const JOBS: &str = "
-select id, state, pipeline, items, created_at, deadline_at, started_at, ended_at, left_over, counts,
-    expires_at, pruned_at, ended_at is not null and expires_at <= now() as is_expired,
+select id, client, facade, callback, state, pipeline, items, created_at, deadline_at, started_at, ended_at, left_over,
+    counts, expires_at, pruned_at, ended_at is not null and expires_at <= now() as is_expired,
+    exists (select from webhook where webhook.job = job.id and webhook.state = 'delivered') as is_told,
     coalesce((select sum(final) from part where part.job = job.id), 0)::int as done
 from job where client = $1 order by created_at desc, id desc limit $2";
 
@@ -62,6 +65,13 @@ pub(super) const ALL_PARTS: &str = "select chunk, no, sealed from part where job
 #[derive(Debug, Clone)]
 pub(crate) struct JobRow {
     pub(crate) id: Uuid,
+    pub(crate) client: Uuid,
+    /// The product by which it came.
+    pub(crate) facade: String,
+    /// Where its end is told, sealed.
+    pub(crate) callback: Option<Vec<u8>>,
+    /// Its end was told, and somebody took it.
+    pub(crate) is_told: bool,
     pub(crate) state: String,
     pub(crate) pipeline: String,
     pub(crate) items: i32,
@@ -92,6 +102,10 @@ impl From<&Row> for JobRow {
     fn from(row: &Row) -> Self {
         Self {
             id: row.get("id"),
+            client: row.get("client"),
+            facade: row.get("facade"),
+            callback: row.get("callback"),
+            is_told: row.get("is_told"),
             state: row.get("state"),
             pipeline: row.get("pipeline"),
             items: row.get("items"),

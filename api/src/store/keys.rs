@@ -3,10 +3,11 @@
 //! A key is 32 random octets under an id. Several may be held at once: the last one seals, all of them open, so keys
 //! are rotated by appending a line. Nothing is sealed with a key itself, but with sub-keys, one for each use (RFC 5869,
 //! the expanding half, since keys are random). How texts are sealed is in `seal`, look-ups are in `index`, the file of
-//! the keys is in `file`. The database is not spoken to here.
+//! the keys is in `file`; what is kept of clients' keys is made in `pepper`. The database is not spoken to here.
 
 mod file;
 mod index;
+mod pepper;
 mod seal;
 
 use std::{fmt, io, path::PathBuf, str::FromStr, sync::Arc};
@@ -18,6 +19,7 @@ use base64::{
 };
 
 pub(crate) use self::index::{Scope, ShortToken, Token};
+pub(crate) use self::pepper::AccessDigest;
 pub(crate) use self::seal::{Row, SealError};
 
 /// Base64 as people paste it: the `=` at its end may be lost.
@@ -137,6 +139,7 @@ struct Key {
     /// Seals the known text, and nothing that is read.
     check: seal::Cipher,
     index: index::Indexer,
+    pepper: pepper::Pepper,
 }
 
 impl Key {
@@ -150,6 +153,7 @@ impl Key {
                 sub_key("mailsonde 1 index of clients"),
                 sub_key("mailsonde 1 index of the installation"),
             ),
+            pepper: pepper::Pepper::new(sub_key("mailsonde 1 pepper of clients' keys")),
         }
     }
 }

@@ -13,8 +13,10 @@ struct Migration {
 }
 
 /// All steps, in order. A new one is a new file and a line here.
-const MIGRATIONS: &[Migration] =
-    &[Migration { name: "0001_jobs", sql: include_str!("migrations/0001_jobs.sql") }];
+const MIGRATIONS: &[Migration] = &[
+    Migration { name: "0001_jobs", sql: include_str!("migrations/0001_jobs.sql") },
+    Migration { name: "0002_clients", sql: include_str!("migrations/0002_clients.sql") },
+];
 
 /// Whoever migrates holds it: "mailsonde" has no other meaning for it.
 const ADVISORY_LOCK: i64 = 0x6d61_696c_736f_6e64;
@@ -80,6 +82,11 @@ pub(super) async fn migrate(client: &mut Client) -> Result<()> {
     }
     tx.commit().await?;
     Ok(())
+}
+
+/// Whether these are the names of all steps, in order.
+pub(super) fn are_those(names: &[&str]) -> bool {
+    names.iter().eq(MIGRATIONS.iter().map(|migration| &migration.name))
 }
 
 pub(super) const KEYS: &str = "select sealed from key";

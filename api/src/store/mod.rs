@@ -7,13 +7,19 @@
 //! Statements of a transaction that are sent together are joined in their order (`biased`): where one fails, so do those
 //! behind it, and only the first says why.
 
+pub(crate) mod access;
 mod advice;
+pub(crate) mod billing;
 pub(crate) mod capacity;
 pub(crate) mod chunks;
+pub(crate) mod clients;
 pub(crate) mod cluster;
+pub(crate) mod condition;
 mod error;
+pub(crate) mod figures;
 pub(crate) mod forget;
 pub(crate) mod history;
+pub(crate) mod idempotency;
 pub(crate) mod jobs;
 pub(crate) mod keys;
 pub(crate) mod learned;
@@ -29,6 +35,7 @@ pub(crate) mod tasks;
 #[cfg(test)]
 pub(crate) mod testing;
 mod tls;
+pub(crate) mod webhooks;
 
 use std::{
     path::{Path, PathBuf},
@@ -36,6 +43,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result};
+pub(crate) use deadpool_postgres::{GenericClient, Object as Connection};
 use deadpool_postgres::{Object, Pool};
 use mailsonde_config::Settings;
 use serde::Deserialize;

@@ -4,8 +4,18 @@
 use std::{future::poll_fn, pin::pin};
 
 use tokio_postgres::AsyncMessage;
+use uuid::Uuid;
 
-use super::{Store, StoreError, jobs::JOBS_CHANNEL, submission::TASKS_CHANNEL};
+use super::{Store, StoreError, access::ACCESS_CHANNEL, jobs::JOBS_CHANNEL, submission::TASKS_CHANNEL};
+
+/// What one may listen to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Topic {
+    /// What there is to do.
+    Work,
+    /// Who may ask for it.
+    Access,
+}
 
 /// What was heard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,6 +24,25 @@ pub(crate) enum Note {
     Tasks,
     /// A job has ended, was paused or resumed.
     Jobs,
+    /// A client or its keys have changed; with none, any may have while nobody listened.
+    Access(Option<Uuid>),
+}
+
+impl Topic {
+    fn listen(self) -> String {
+        match self {
+            Self::Work => format!("listen {TASKS_CHANNEL}; listen {JOBS_CHANNEL}"),
+            Self::Access => format!("listen {ACCESS_CHANNEL}"),
+        }
+    }
+
+    /// What came before one listened was not heard.
+    fn missed(self) -> Note {
+        match self {
+            Self::Work => Note::Tasks,
+            Self::Access => Note::Access(None),
+        }
+    }
 }
 
 impl Store {
@@ -21,9 +50,9 @@ impl Store {
     ///
     /// # Errors
     /// The connection cannot be made, or breaks.
-    pub(crate) async fn listen(&self, mut heard: impl FnMut(Note)) -> Result<(), StoreError> {
+    pub(crate) async fn listen(&self, topic: Topic, mut heard: impl FnMut(Note)) -> Result<(), StoreError> {
         let (client, mut connection) = self.connection.connect(self.tls.clone()).await?;
-        let listen = format!("listen {TASKS_CHANNEL}; listen {JOBS_CHANNEL}");
+        let listen = topic.listen();
         let mut listening = pin!(client.batch_execute(&listen));
         let mut is_listening = false;
         loop {
@@ -32,14 +61,14 @@ impl Store {
                 listened = &mut listening, if !is_listening => {
                     listened?;
                     is_listening = true;
-                    // What came before was not heard.
-                    heard(Note::Tasks);
+                    heard(topic.missed());
                 }
                 message = message => match message {
-                    Some(Ok(AsyncMessage::Notification(note))) if note.channel() == JOBS_CHANNEL => {
-                        heard(Note::Jobs);
-                    }
-                    Some(Ok(AsyncMessage::Notification(_))) => heard(Note::Tasks),
+                    Some(Ok(AsyncMessage::Notification(note))) => heard(match note.channel() {
+                        JOBS_CHANNEL => Note::Jobs,
+                        ACCESS_CHANNEL => Note::Access(note.payload().parse().ok()),
+                        _ => Note::Tasks,
+                    }),
                     Some(Ok(_)) => {}
                     Some(Err(error)) => return Err(error.into()),
                     None => return Ok(()),

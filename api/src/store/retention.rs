@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use deadpool_postgres::{Client, GenericClient};
 
-use super::{StoreError, history, learned, leases};
+use super::{StoreError, billing, history, idempotency, learned, leases, webhooks};
 
 /// Jobs whose results go in one transaction: so that nobody is held up for long.
 const JOBS_MAX: i64 = 100;
@@ -50,10 +50,14 @@ pub(crate) async fn prune(client: &mut Client, headers: Duration) -> Result<Prun
     }
     let drop_headers = client.prepare_cached(DROP_HEADERS).await?;
     client.execute(&drop_headers, &[&headers.as_secs_f64(), &ENTRIES_MAX]).await?;
-    for statement in [learned::FORGET_OLD, leases::SWEEP, DROP_WORKERS] {
+    for statement in
+        [learned::FORGET_OLD, leases::SWEEP, billing::DROP_LEDGERS, idempotency::FORGET_OLD, DROP_WORKERS]
+    {
         let statement = client.prepare_cached(statement).await?;
         client.execute(&statement, &[]).await?;
     }
+    let drop_webhooks = client.prepare_cached(webhooks::DROP_OLD).await?;
+    while client.execute(&drop_webhooks, &[&headers.as_secs_f64(), &ENTRIES_MAX]).await? > 0 {}
     let forget = client.prepare_cached(history::FORGET_OLD).await?;
     while client.execute(&forget, &[&ENTRIES_MAX]).await? > 0 {}
     Ok(Pruned { jobs })

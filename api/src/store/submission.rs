@@ -9,7 +9,12 @@ use jiff::Timestamp;
 use tokio_postgres::{binary_copy::BinaryCopyInWriter, types::Type};
 use uuid::Uuid;
 
-use super::{StoreError, capacity, tasks::Parameter};
+use super::{
+    StoreError,
+    billing::{self, Bill, Overdrawn},
+    capacity,
+    tasks::Parameter,
+};
 
 /// The channel on which workers hear of new tasks.
 pub(crate) const TASKS_CHANNEL: &str = "mailsonde_tasks";
@@ -37,8 +42,8 @@ pub(super) const WORKERS: &str =
     "select count(*) from worker where seen_at > now() - $1 * interval '1 second'";
 
 pub(super) const ADD_JOB: &str = "
-insert into job (id, client, state, pipeline, skips, items, deadline_at, expires_at, created_at)
-values ($1, $2, 'running', $3, $4, $5, $6::timestamptz, $6::timestamptz + $7 * interval '1 second', $8)";
+insert into job (id, client, state, pipeline, skips, items, deadline_at, expires_at, created_at, facade, callback)
+values ($1, $2, 'running', $3, $4, $5, $6::timestamptz, $6::timestamptz + $7 * interval '1 second', $8, $9, $10)";
 
 pub(super) const COPY_CHUNKS: &str =
     "copy chunk (job, no, operator, items, sealed, tokens) from stdin (format binary)";
@@ -55,6 +60,10 @@ pub(super) const NOTIFY: &str = "select pg_notify($1, '')";
 pub(crate) struct NewJob {
     pub(crate) id: Uuid,
     pub(crate) client: Uuid,
+    /// The product by which it came.
+    pub(crate) facade: &'static str,
+    /// Where its end is told, sealed.
+    pub(crate) callback: Option<Vec<u8>>,
     pub(crate) pipeline: String,
     pub(crate) skips: Vec<String>,
     /// When it ends at the latest, by the database's clock.
@@ -141,20 +150,52 @@ impl<'a> Submission<'a> {
 
     /// Takes the job: all of it, or nothing.
     pub(crate) async fn take(self, job: &NewJob) -> Result<(), StoreError> {
+        self.add(job).await?;
+        self.tx.commit().await?;
+        Ok(())
+    }
+
+    /// Takes the job if its client can pay for it. Requests of the same client wait for the line on which that stands, so it
+    /// comes last.
+    pub(crate) async fn take_billed(
+        self,
+        job: &NewJob,
+        bill: &Bill,
+    ) -> Result<Result<(), Overdrawn>, StoreError> {
+        self.add(job).await?;
+        let reserved = billing::reserve(&self.tx, job.id, job.client, bill).await?;
+        if reserved.is_ok() {
+            self.tx.commit().await?;
+        } else {
+            self.tx.rollback().await?;
+        }
+        Ok(reserved)
+    }
+
+    async fn add(&self, job: &NewJob) -> Result<(), StoreError> {
         let Self { tx, now, .. } = self;
         let items: i32 = job.chunks.iter().map(|chunk| chunk.items).sum();
         let add = tx.prepare_cached(ADD_JOB).await?;
         let retention = job.retention.as_secs_f64();
-        let parameters: [Parameter<'_>; 8] =
-            [&job.id, &job.client, &job.pipeline, &job.skips, &items, &job.deadline_at, &retention, &now];
+        let parameters: [Parameter<'_>; 10] = [
+            &job.id,
+            &job.client,
+            &job.pipeline,
+            &job.skips,
+            &items,
+            &job.deadline_at,
+            &retention,
+            now,
+            &job.facade,
+            &job.callback,
+        ];
         tx.execute(&add, &parameters).await?;
-        copy_chunks(&tx, job).await?;
-        copy_tasks(&tx, job).await?;
+        copy_chunks(tx, job).await?;
+        copy_tasks(tx, job).await?;
         let close = tx.prepare_cached(ADD_CLOSE).await?;
         tx.execute(&close, &[&super::OWN_CLIENT, &job.id, &job.deadline_at]).await?;
         let notify = tx.prepare_cached(NOTIFY).await?;
         tx.execute(&notify, &[&TASKS_CHANNEL]).await?;
-        tx.commit().await?;
         Ok(())
     }
 }

@@ -115,7 +115,7 @@ update task set state = 'ready' from job where task.state = 'held' and job.id = 
 /// Chunks that anybody works at or will, and whatever else is due.
 pub(super) const IS_PENDING: &str = "
 select exists (
-    select from task where state in ('ready', 'running') and (kind = 'chunk' or kind = 'close' and due_at <= now())
+    select from task where state in ('ready', 'running') and (kind = 'chunk' or kind in ('close', 'webhook') and due_at <= now())
 ) or exists (
     select from task join job on job.id = task.job where task.state = 'held' and job.state = 'running'
 )";
@@ -137,6 +137,8 @@ pub(crate) enum Kind {
     Close,
     /// Deletes what has been kept long enough.
     Retention,
+    /// Tells somebody something.
+    Webhook,
 }
 
 impl Kind {
@@ -145,13 +147,15 @@ impl Kind {
             Self::Chunk => "chunk",
             Self::Close => "close",
             Self::Retention => "retention",
+            Self::Webhook => "webhook",
         }
     }
 
     fn of(word: &str) -> Result<Self, StoreError> {
-        [Self::Chunk, Self::Close, Self::Retention].into_iter().find(|kind| kind.word() == word).ok_or_else(
-            || StoreError::Refused(format!("a task of kind `{word}`, which is unknown here").into()),
-        )
+        let all = [Self::Chunk, Self::Close, Self::Retention, Self::Webhook];
+        all.into_iter().find(|kind| kind.word() == word).ok_or_else(|| {
+            StoreError::Refused(format!("a task of kind `{word}`, which is unknown here").into())
+        })
     }
 }
 

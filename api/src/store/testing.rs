@@ -89,6 +89,17 @@ pub(crate) fn another(store: &Store, keys: Keyring) -> Store {
     open(store.connection.get_dbname().expect("it has a database"), keys)
 }
 
+/// Throws everybody out of the store's database and lets nobody in, as if it were away; or lets them in again.
+pub(crate) async fn shut(store: &Store, is_shut: bool) {
+    let (server, name) = (server().await, store.connection.get_dbname().expect("it has a database"));
+    execute(&server, &format!("alter database {name} allow_connections {}", !is_shut)).await;
+    if is_shut {
+        let those =
+            format!("select pg_terminate_backend(pid) from pg_stat_activity where datname = '{name}'");
+        execute(&server, &those).await;
+    }
+}
+
 /// The keys of stores of tests.
 pub(crate) fn keys() -> Keyring {
     Keyring::from_text(KEYS).unwrap()

@@ -65,6 +65,8 @@ async fn submit_for(store: &Store, client: Uuid, minutes: &[i64]) -> Uuid {
     let job = NewJob {
         id,
         client,
+        facade: "local",
+        callback: None,
         pipeline: "verify".into(),
         skips: vec!["smtp-probe".into()],
         deadline_at: after(600),

@@ -27,4 +27,5 @@ mod repeats;
 mod site;
 mod snapshots;
 mod stops;
+mod webhooks;
 mod worker;

@@ -81,9 +81,13 @@ impl ChunkRun {
         };
         let mut subjects: Vec<Subject> = self.items.iter().map(subject).collect();
         let duplicates = subjects.split_off(self.items.partition_point(|item| item.duplicate_of.is_none()));
+        let metrics = self.desk.metrics();
         let task = tokio::spawn(async move {
             let mut batch = Batch::new(subjects).watched(watcher);
-            pipeline.run(&cx, &mut batch).await;
+            let reports = pipeline.run(&cx, &mut batch).await;
+            if let Some(metrics) = metrics {
+                metrics.passed(pipeline.name(), &reports);
+            }
             let mut subjects = batch.into_subjects();
             let mut batch = Batch::new(duplicates);
             pipeline.only(SYNTAX).run(&cx, &mut batch).await;

@@ -11,7 +11,7 @@ use crate::{
         rows::verdicts::Judged,
         testing::{claim, deferred, judged, submit_chunks, write, write_part},
     },
-    store::{LOCAL_CLIENT, jobs::contents, tasks, testing::store_without_tasks as store},
+    store::{LOCAL_CLIENT, billing, jobs::contents, tasks, testing::store_without_tasks as store},
 };
 
 const PAIR: &[&str] = &["jane@example.com", "joe@example.com"];
@@ -152,4 +152,40 @@ async fn who_is_done_when_the_deadline_passes_has_nothing_left_over() {
     let ends = join_all((0..3).map(|_| end(&store, job, End::DeadlinePassed))).await;
     assert_eq!(ends.into_iter().filter(|has_ended| *has_ended.as_ref().unwrap()).count(), 1);
     assert_eq!(header(&store, job).await.left_over, None);
+}
+
+#[tokio::test]
+async fn what_has_a_verdict_is_billed_once() {
+    for how in [End::DeadlinePassed, End::Canceled] {
+        let store = store().await;
+        let job = mixed(&store).await;
+        let bill = billing::Bill { units: 16, blank: 0 };
+        let mut connection = store.worker().await.unwrap();
+        let tx = connection.transaction().await.unwrap();
+        billing::reserve(&tx, job, LOCAL_CLIENT, &bill).await.unwrap().unwrap();
+        tx.commit().await.unwrap();
+        let ends = join_all((0..3).map(|_| end(&store, job, how))).await;
+        assert_eq!(ends.into_iter().filter(|has_ended| *has_ended.as_ref().unwrap()).count(), 1);
+        let counts = header(&store, job).await.counts.unwrap();
+        let of = |category| counts[Category::ALL.iter().position(|known| *known == category).unwrap()];
+        let expected = i64::from(16 - of(Category::Unknown) - of(Category::Duplicate));
+        assert!((1..16).contains(&expected), "{counts:?}");
+        let used = billing::usage(&connection, LOCAL_CLIENT, None).await.unwrap().unwrap();
+        assert_eq!((used.settled, used.reserved), (expected, 0));
+    }
+}
+
+#[test]
+fn what_is_unknown_or_a_duplicate_costs_nothing() {
+    let mut counts = vec![0; Category::ALL.len()];
+    for (times, category) in (1..).zip(Category::ALL) {
+        add(&mut counts, category, times);
+    }
+    let of = |category| i64::from(counts[Category::ALL.iter().position(|known| *known == category).unwrap()]);
+    let all: i64 = counts.iter().copied().map(i64::from).sum();
+    let expected = Outcome {
+        billable: all - of(Category::Unknown) - of(Category::Duplicate),
+        invalid: of(Category::InvalidSyntax),
+    };
+    assert_eq!(outcome(&counts), expected);
 }

@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::time::sleep;
 
 use super::Queue;
-use crate::store::notes::Note;
+use crate::store::notes::{Note, Topic};
 
 /// The pause before another attempt to connect.
 const PAUSE: Duration = Duration::from_secs(2);
@@ -14,7 +14,7 @@ const PAUSE: Duration = Duration::from_secs(2);
 /// Listens for as long as it is polled.
 pub(crate) async fn listen(queue: Arc<Queue>) {
     loop {
-        let heard = queue.store.listen(|note| {
+        let heard = queue.store.listen(Topic::Work, |note| {
             if note == Note::Jobs {
                 queue.look.send_replace(());
             }

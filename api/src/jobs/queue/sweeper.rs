@@ -1,5 +1,6 @@
 //! The sweeper: takes back tasks whose leases ran out, and does what those left undone who did not come to it: chunks that
-//! are held for no reason, jobs of which nothing is left to do, jobs whose deadline has passed.
+//! are held for no reason, jobs of which nothing is left to do, jobs whose deadline has passed, credits of requests whose
+//! process has died.
 
 use std::{sync::Arc, time::Duration};
 
@@ -8,6 +9,7 @@ use uuid::Uuid;
 
 use super::{Queue, keeper::TURNS_PER_LEASE};
 use crate::{
+    billing,
     jobs::ending,
     store::{
         StoreError,
@@ -56,7 +58,7 @@ async fn turn(queue: &Queue, may_rescue: bool) -> Result<(), StoreError> {
     for job in unended {
         tell(job, ending::end_if_done(&queue.store, job).await);
     }
-    Ok(())
+    billing::sweep(&queue.store).await
 }
 
 /// One job that cannot be ended keeps no other from it.

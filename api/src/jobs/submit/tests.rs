@@ -22,10 +22,14 @@ async fn store() -> (Shared, JobsConfig, Site) {
 fn request(domain: &str, rows: Range<u32>, window: Duration) -> Request {
     Request {
         client: LOCAL_CLIENT,
+        facade: LOCAL,
+        callback: None,
         pipeline: "default".into(),
         skips: Vec::new(),
         asks: true,
         window: Some(window),
+        retention: None,
+        is_billed: false,
         inputs: rows.map(|row| format!("user{row}@{domain}")).collect(),
     }
 }
@@ -106,4 +110,53 @@ fn nobody_is_asked_about_a_duplicate() {
     let plain = keys.open(Row::Chunk { job, no: 0 }, &chunks[0].sealed).unwrap();
     let of: Vec<_> = stored_items::read(&plain).unwrap().iter().map(|item| item.duplicate_of).collect();
     assert_eq!(of, [None, Some(1), Some(1), None]);
+}
+
+#[tokio::test]
+async fn a_job_that_its_client_cannot_pay_for_leaves_nothing_behind() {
+    let (store, config, site) = store().await;
+    let client = Uuid::from_u128(7);
+    run(
+        &store,
+        "insert into client (id, name, monthly_quota, hard_cap)
+         values ('00000000-0000-0000-0000-000000000007', 'capped', 3, true)",
+    )
+    .await;
+    let job = |inputs: &[&str]| Request {
+        client,
+        is_billed: true,
+        asks: false,
+        inputs: inputs.iter().map(|input| (*input).into()).collect(),
+        ..request("", 0..0, HOUR)
+    };
+    let four = ["a@gmail.com", "b@gmail.com", "c@gmail.com", "d@gmail.com"];
+    let overdrawn = |used, remaining| Overdrawn { used, monthly_quota: 3, remaining };
+    let refused = submit(&store, &config, &site, job(&four)).await;
+    assert!(matches!(refused, Err(SubmitError::Overdrawn(error)) if error == overdrawn(0, 3)), "{refused:?}");
+    // Others of the same address, and rows without one, cost nothing; what is no address does.
+    let three = ["a@gmail.com", "A@gmail.com ", "", "b@gmail.com", "no address", " "];
+    submit(&store, &config, &site, job(&three)).await.unwrap();
+    let refused = submit(&store, &config, &site, job(&["x"])).await;
+    assert!(matches!(refused, Err(SubmitError::Overdrawn(error)) if error == overdrawn(3, 0)), "{refused:?}");
+    submit(&store, &config, &site, job(&["", " "])).await.unwrap();
+    submit(&store, &config, &site, Request { is_billed: false, ..job(&four) }).await.unwrap();
+    let kept = "select (select count(*) from job), (select count(*) from reservation), sum(reserved)::bigint from usage";
+    let row = store.worker().await.unwrap().query_one(kept, &[]).await.unwrap();
+    assert_eq!((row.get::<_, i64>(0), row.get::<_, i64>(1), row.get::<_, i64>(2)), (3, 2, 3));
+}
+
+#[tokio::test]
+async fn of_jobs_that_come_at_once_no_more_are_taken_than_can_be_paid_for() {
+    let (store, config, site) = store().await;
+    run(&store, "update client set monthly_quota = 25, hard_cap = true where name = 'local'").await;
+    let job = |no: u32| Request {
+        is_billed: true,
+        asks: false,
+        ..request("gmail.com", no * 10..no * 10 + 10, HOUR)
+    };
+    let taken =
+        futures_util::future::join_all((0..4).map(|no| submit(&store, &config, &site, job(no)))).await;
+    assert_eq!(taken.iter().filter(|taken| taken.is_ok()).count(), 2, "{taken:?}");
+    let is_overdrawn = |taken: &Result<Uuid, SubmitError>| matches!(taken, Err(SubmitError::Overdrawn(_)));
+    assert_eq!(taken.iter().filter(|taken| is_overdrawn(taken)).count(), 2, "{taken:?}");
 }

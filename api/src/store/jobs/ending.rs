@@ -3,12 +3,14 @@
 use deadpool_postgres::{Client, Transaction};
 use uuid::Uuid;
 
-use super::KeptChunk;
+use super::{JobRow, KeptChunk};
 use crate::store::{
     StoreError,
+    billing::{self, Outcome},
     chunks::{self, lock_of},
     jobs,
     tasks::{ChunkId, TAKE_TURNS},
+    webhooks::{self, NewWebhook},
 };
 
 pub(in crate::store) const IS_LIVE: &str = "select state in ('running', 'paused') from job where id = $1";
@@ -28,7 +30,14 @@ where chunk.job = $1 order by chunk.no";
 pub(in crate::store) const SEALED: &str = "select sealed from chunk where job = $1 and no = $2";
 
 pub(in crate::store) const END: &str = "
-update job set state = $2, left_over = $3, counts = $4, ended_at = now() where id = $1";
+update job set state = $2, left_over = $3, counts = $4, ended_at = now(),
+    expires_at = case facade when 'local' then expires_at else now() + (expires_at - deadline_at) end
+where id = $1";
+
+/// What [`END`] makes of a job of which somebody wants to be told.
+pub(in crate::store) const FORESEE: &str = "
+select now() as ended_at, now() + (expires_at - deadline_at) as expires_at
+from job where id = $1 and callback is not null and facade <> 'local'";
 
 /// In the order in which leases are extended, so that the two do not wait for each other crosswise.
 pub(in crate::store) const DROP_TASKS: &str = "
@@ -153,14 +162,36 @@ impl<'a> Ending<'a> {
         Ok(KeptChunk { no, sealed, is_dead, parts })
     }
 
-    /// Ends the job. Whoever is at work at it hears of it.
-    pub(crate) async fn end(self, end: End, counts: &[i32]) -> Result<(), StoreError> {
+    /// The job as it will be known when it has ended so; none, where nobody wants to be told.
+    pub(crate) async fn foreseen(&self, end: End, counts: &[i32]) -> Result<Option<JobRow>, StoreError> {
+        let foresee = self.tx.prepare_cached(FORESEE).await?;
+        let Some(foreseen) = self.tx.query_opt(&foresee, &[&self.job]).await? else { return Ok(None) };
+        let job = jobs::job(&self.tx, self.job).await?;
+        Ok(job.map(|job| JobRow {
+            state: end.state().into(),
+            left_over: end.left_over().map(Into::into),
+            counts: Some(counts.into()),
+            ended_at: Some(foreseen.get("ended_at")),
+            expires_at: foreseen.get("expires_at"),
+            ..job
+        }))
+    }
+
+    /// What is told of the end, if the transaction is committed.
+    pub(crate) async fn tell(&self, webhook: &NewWebhook) -> Result<(), StoreError> {
+        webhooks::add(&self.tx, webhook).await
+    }
+
+    /// Ends the job, and bills it if it is to be. Whoever is at work at it hears of it.
+    pub(crate) async fn end(self, end: End, counts: &[i32], outcome: &Outcome) -> Result<(), StoreError> {
         let tx = self.tx;
         let (finish, drop_tasks) =
             tokio::try_join!(biased; tx.prepare_cached(END), tx.prepare_cached(DROP_TASKS))?;
         tx.execute(&finish, &[&self.job, &end.state(), &end.left_over(), &counts]).await?;
         tx.execute(&drop_tasks, &[&self.job]).await?;
         jobs::notify(&tx, self.job).await?;
+        // Last, since the client's requests wait for it.
+        billing::settle(&tx, self.job, outcome).await?;
         tx.commit().await?;
         Ok(())
     }

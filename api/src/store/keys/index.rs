@@ -105,10 +105,13 @@ fn normal_input(input: &str) -> String {
     input.trim().to_lowercase()
 }
 
+/// A sub-key, made ready to hash.
+pub(super) type Keyed = Hmac<Sha256>;
+
 /// The sub-keys by which one key hashes, made ready.
 pub(super) struct Indexer {
-    clients: Hmac<Sha256>,
-    installation: Hmac<Sha256>,
+    clients: Keyed,
+    installation: Keyed,
 }
 
 impl Indexer {
@@ -118,11 +121,12 @@ impl Indexer {
 
     /// A client's id has always 16 octets, so what is hashed has one reading.
     fn hash(&self, scope: Scope, name: &str) -> [u8; KEY_OCTETS] {
-        let mac = match scope {
-            Scope::Client(client) => self.clients.clone().chain_update(client.as_bytes()),
-            Scope::Installation => self.installation.clone(),
-        };
-        mac.chain_update(name.as_bytes()).finalize().into_bytes().into()
+        match scope {
+            Scope::Client(client) => {
+                hashed(&self.clients.clone().chain_update(client.as_bytes()), name.as_bytes())
+            }
+            Scope::Installation => hashed(&self.installation, name.as_bytes()),
+        }
     }
 
     fn short(&self, scope: Scope, name: &str) -> ShortToken {
@@ -131,8 +135,13 @@ impl Indexer {
     }
 }
 
-fn keyed(key: &[u8; KEY_OCTETS]) -> Hmac<Sha256> {
+pub(super) fn keyed(key: &[u8; KEY_OCTETS]) -> Keyed {
     Hmac::new_from_slice(key).expect("HMAC takes keys of any length")
+}
+
+/// The hash of a text behind what was hashed already.
+pub(super) fn hashed(begun: &Keyed, text: &[u8]) -> [u8; KEY_OCTETS] {
+    begun.clone().chain_update(text).finalize().into_bytes().into()
 }
 
 /// A sub-key for a use: HKDF-Expand of RFC 5869 §2.3, of which one block is enough.

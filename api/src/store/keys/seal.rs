@@ -55,10 +55,42 @@ pub(crate) enum Row<'a> {
     },
     /// The known text in the list of keys.
     Check,
+    /// An answer that is given again.
+    Answer {
+        /// Whose request it was.
+        client: Uuid,
+        /// By which it is found.
+        key: &'a [u8],
+    },
+    /// Where a job's end is told.
+    Callback {
+        /// The job.
+        job: Uuid,
+    },
+    /// What signs a client's webhooks.
+    WebhookSecret {
+        /// The secret.
+        id: Uuid,
+    },
+    /// Where a webhook goes and what it says.
+    Webhook {
+        /// The webhook.
+        id: Uuid,
+    },
+    /// Why a webhook was not taken.
+    WebhookError {
+        /// The webhook.
+        id: Uuid,
+    },
+    /// Where a client wants to be told of its usage.
+    AlertUrl {
+        /// The client.
+        client: Uuid,
+    },
 }
 
 /// Why a text does not open.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum SealError {
     /// Too short, or of a layout that is not known.
     #[error("it is no sealed text of this version")]
@@ -143,8 +175,26 @@ fn bound(id: KeyId, row: Row<'_>) -> Vec<u8> {
             bound.extend_from_slice(key.as_bytes());
         }
         Row::Check => bound.push(4),
+        Row::Answer { client, key } => {
+            bound.push(16);
+            bound.extend_from_slice(client.as_bytes());
+            bound.extend_from_slice(key);
+        }
+        Row::Callback { job: id } => bound_to(&mut bound, 16, id),
+        Row::WebhookSecret { id } => bound_to(&mut bound, 17, id),
+        Row::Webhook { id } => bound_to(&mut bound, 18, id),
+        Row::WebhookError { id } => bound_to(&mut bound, 19, id),
+        Row::AlertUrl { client } => {
+            bound.push(5);
+            bound.extend_from_slice(client.as_bytes());
+        }
     }
     bound
+}
+
+fn bound_to(bound: &mut Vec<u8>, table: u8, id: Uuid) {
+    bound.push(table);
+    bound.extend_from_slice(id.as_bytes());
 }
 
 #[cfg(test)]
@@ -191,6 +241,13 @@ mod tests {
             Row::Learned { kind: "ab", key: "c" },
             Row::Learned { kind: "a", key: "bc" },
             Row::Check,
+            Row::AlertUrl { client: JOB },
+            Row::Callback { job: JOB },
+            Row::WebhookSecret { id: JOB },
+            Row::Webhook { id: JOB },
+            Row::WebhookError { id: JOB },
+            Row::Answer { client: JOB, key: b"a" },
+            Row::Answer { client: JOB, key: b"ab" },
         ];
         for (at, row) in rows.into_iter().enumerate() {
             let sealed = keys.seal(row, b"text");

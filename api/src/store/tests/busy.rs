@@ -67,6 +67,8 @@ async fn try_submit(store: &Store) -> Result<(), StoreError> {
     let job = NewJob {
         id: Uuid::now_v7(),
         client: LOCAL_CLIENT,
+        facade: "local",
+        callback: None,
         pipeline: "verify".into(),
         skips: Vec::new(),
         deadline_at: Timestamp::now() + SignedDuration::from_hours(1),

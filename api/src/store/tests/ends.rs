@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::store::{
+    billing,
     jobs::{self, End, Ending},
     retention, tasks,
 };
@@ -12,7 +13,8 @@ async fn end(store: &Store, job: Uuid, how: End) -> bool {
         None => false,
         Some(ending) => {
             let counts = ending.counts(3).await.unwrap().unwrap_or_default();
-            ending.end(how, &counts).await.unwrap();
+            let outcome = billing::Outcome { billable: 0, invalid: 0 };
+            ending.end(how, &counts, &outcome).await.unwrap();
             true
         }
     }

@@ -1,0 +1,46 @@
+//! What endpoints have: one of it for the process, whole from the beginning. Until the database is there, there is none,
+//! and `front` answers instead.
+
+use std::sync::Arc;
+
+use mailsonde_engine::Policy;
+
+use super::{failed::Failed, rate::Limiter};
+use crate::{
+    access::Directory,
+    assembly::Variants,
+    billing::Ledger,
+    jobs::{capacity::Site, config::JobsConfig},
+    metrics::Metrics,
+    store::Shared,
+    webhooks::Guard,
+};
+
+/// The pipeline of requests and of the jobs that they make.
+pub(crate) const PIPELINE: &str = "verify";
+
+/// What endpoints have.
+pub(crate) struct App {
+    /// What is kept.
+    pub(crate) store: Shared,
+    /// Whose key is this.
+    pub(crate) directory: Arc<Directory>,
+    /// Who has used what.
+    pub(crate) ledger: Arc<Ledger>,
+    /// The pipeline that addresses go through, as requests choose it.
+    pub(crate) verify: Variants,
+    /// The table `[jobs]`.
+    pub(crate) jobs: JobsConfig,
+    /// What there is to plan jobs with.
+    pub(crate) site: Site,
+    /// Where webhooks may go.
+    pub(crate) guard: Guard,
+    /// How findings are judged.
+    pub(crate) policy: Policy,
+    /// What is counted.
+    pub(crate) metrics: Arc<Metrics>,
+    /// Requests a minute, for each key.
+    pub(crate) limiter: Limiter,
+    /// Failed authentication, for each address.
+    pub(crate) failed: Arc<Failed>,
+}

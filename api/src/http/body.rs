@@ -1,0 +1,121 @@
+//! Bodies of requests: read up to a limit of octets and of time, and understood as JSON. Nothing is read before an endpoint
+//! wants it.
+
+use std::{convert::Infallible, time::Duration};
+
+use axum::{
+    body::{Body, Bytes},
+    extract::{FromRequest, Request},
+    http::{
+        HeaderMap,
+        header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT},
+    },
+};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use serde_json::Value;
+use tokio::time::timeout;
+
+use super::{invalid::Invalid, refusal::Refusal};
+
+/// Octets of a body that is read as a whole: a thousand addresses of the greatest length, three times over.
+pub(crate) const BODY_MAX: usize = 1024 * 1024;
+
+/// For a whole body. Who sends a megabyte in that time has a very slow line.
+pub(crate) const BODY_TIME_MAX: Duration = Duration::from_secs(30);
+
+/// What is read of a body that is too large, so that its sender comes to read the answer.
+const REST_MAX: usize = 1024 * 1024;
+
+/// For that.
+const REST_TIME_MAX: Duration = Duration::from_secs(2);
+
+/// The body of a request, not yet read.
+pub(crate) struct Received {
+    headers: HeaderMap,
+    body: Body,
+}
+
+impl<S: Send + Sync> FromRequest<S> for Received {
+    type Rejection = Infallible;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Infallible> {
+        let (parts, body) = request.into_parts();
+        Ok(Self { headers: parts.headers, body })
+    }
+}
+
+impl Received {
+    /// The whole of it as JSON. Of keys that stand twice in an object, the last one counts.
+    ///
+    /// # Errors
+    /// It is no JSON, or says that it is something else; it is too large or too slow.
+    pub(crate) async fn json(self) -> Result<Value, Refusal> {
+        if is_encoded(&self.headers) || !is_json(&self.headers) {
+            return Err(Refusal::MediaType);
+        }
+        let octets = read(&self.headers, self.body).await?;
+        if octets.is_empty() {
+            return Err(Refusal::of(Invalid::new(["body"], "missing", "Field required")));
+        }
+        serde_json::from_slice(&octets).map_err(|error| Refusal::of(no_json(&error)))
+    }
+}
+
+/// Reads a whole body.
+pub(super) async fn read(headers: &HeaderMap, mut body: Body) -> Result<Bytes, Refusal> {
+    let said = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    if said.is_some_and(|length| length > BODY_MAX as u64) {
+        // Who asks before sending, has not sent.
+        if !headers.contains_key(EXPECT) {
+            read_rest(&mut body).await;
+        }
+        return Err(Refusal::TooLarge(BODY_MAX));
+    }
+    let read = timeout(BODY_TIME_MAX, Limited::new(&mut body, BODY_MAX).collect()).await;
+    match read {
+        Err(_) => Err(Refusal::TooSlow),
+        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => {
+            read_rest(&mut body).await;
+            Err(Refusal::TooLarge(BODY_MAX))
+        }
+        // The client has gone, or its chunks are none. Nobody hears the answer in the first case.
+        Ok(Err(_)) => Err(Refusal::of(Invalid::new(["body"], "body_incomplete", "The body is not complete"))),
+    }
+}
+
+/// Reads on for a while: a connection that is closed with octets unread loses the answer.
+async fn read_rest(body: &mut Body) {
+    let rest = async {
+        let mut read = 0;
+        while let Some(Ok(frame)) = body.frame().await {
+            read += frame.data_ref().map_or(0, Bytes::len);
+            if read > REST_MAX {
+                return;
+            }
+        }
+    };
+    let _ = timeout(REST_TIME_MAX, rest).await;
+}
+
+/// It is compressed, and perhaps small because of that.
+fn is_encoded(headers: &HeaderMap) -> bool {
+    headers
+        .get_all(CONTENT_ENCODING)
+        .iter()
+        .any(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity"))
+}
+
+/// It says so, or says nothing.
+fn is_json(headers: &HeaderMap) -> bool {
+    let Some(said) = headers.get(CONTENT_TYPE) else { return true };
+    let Ok(said) = said.to_str() else { return false };
+    let essence = said.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
+}
+
+/// Where it ceases to be JSON, without repeating what stands there.
+fn no_json(error: &serde_json::Error) -> Invalid {
+    let place = format!("JSON decode error at line {} column {}", error.line(), error.column());
+    Invalid::new(["body"], "json_invalid", place)
+}

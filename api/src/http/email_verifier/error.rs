@@ -1,0 +1,127 @@
+//! Errors of this facade: `{"detail":{"error","code"}}`, and lists for fields that are wrong. All its codes are here.
+
+use std::borrow::Cow;
+
+use axum::{
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use mailsonde_config::ConfigError;
+use serde::{Serialize, Serializer, ser::SerializeMap as _};
+use serde_json::Value;
+
+use crate::{
+    billing::Overdrawn,
+    http::{
+        refusal::Refusal,
+        shape::{Shape, answer},
+    },
+    store::StoreError,
+};
+
+/// Why an endpoint does not do it.
+#[derive(Debug)]
+pub(crate) enum ApiError {
+    /// What every facade may refuse.
+    Refused(Refusal),
+    /// What this one does.
+    Own(Own),
+}
+
+/// A refusal with a code of this facade.
+#[derive(Debug)]
+pub(crate) struct Own {
+    status: StatusCode,
+    code: &'static str,
+    text: Cow<'static, str>,
+    extra: Vec<(&'static str, Value)>,
+}
+
+impl ApiError {
+    /// A refusal by status, code and text.
+    pub(crate) fn new(status: StatusCode, code: &'static str, text: impl Into<Cow<'static, str>>) -> Self {
+        Self::Own(Own { status, code, text: text.into(), extra: Vec::new() })
+    }
+
+    /// A month's credits are used up, or too few are left.
+    pub(crate) fn overdrawn(overdrawn: &Overdrawn) -> Self {
+        Self::new(StatusCode::PAYMENT_REQUIRED, "QUOTA_EXCEEDED", "Monthly quota exhausted.")
+            .with("used", overdrawn.used)
+            .with("monthly_quota", overdrawn.monthly_quota)
+            .with("remaining", overdrawn.remaining)
+    }
+
+    /// There is none of this id, or it is somebody else's.
+    pub(crate) fn job_not_found() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "JOB_NOT_FOUND", "Job not found.")
+    }
+
+    /// The same with one more field, beside `error` and `code`.
+    #[must_use]
+    pub(crate) fn with(self, key: &'static str, value: impl Into<Value>) -> Self {
+        match self {
+            Self::Own(mut own) => {
+                own.extra.push((key, value.into()));
+                Self::Own(own)
+            }
+            refused @ Self::Refused(_) => refused,
+        }
+    }
+}
+
+impl From<Refusal> for ApiError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        Self::Refused(error.into())
+    }
+}
+
+/// It was right when the service began.
+impl From<ConfigError> for ApiError {
+    fn from(error: ConfigError) -> Self {
+        tracing::error!("a pipeline cannot be used: {error}");
+        Self::Refused(Refusal::Internal)
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Refused(refusal) => Shape::EmailVerifier.refuse(&refusal),
+            Self::Own(Own { status, code, text, extra }) => {
+                answer(status, &Failure { detail: Detail { error: &text, code, extra: &extra } })
+            }
+        }
+    }
+}
+
+/// An error as clients read it, in the order in which they were shown its keys.
+#[derive(Serialize)]
+pub(in crate::http) struct Failure<'a> {
+    pub(in crate::http) detail: Detail<'a>,
+}
+
+/// What it says.
+pub(in crate::http) struct Detail<'a> {
+    pub(in crate::http) error: &'a str,
+    pub(in crate::http) code: &'a str,
+    /// What a code has besides.
+    pub(in crate::http) extra: &'a [(&'static str, Value)],
+}
+
+impl Serialize for Detail<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut detail = serializer.serialize_map(Some(2 + self.extra.len()))?;
+        detail.serialize_entry("error", self.error)?;
+        detail.serialize_entry("code", self.code)?;
+        for (key, value) in self.extra {
+            detail.serialize_entry(key, value)?;
+        }
+        detail.end()
+    }
+}

@@ -1,0 +1,246 @@
+//! `GET /api/v1/jobs` and what hangs on it: the list, one job, its results. A job of somebody else is none.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::{Path, State},
+    http::{StatusCode, Uri},
+    response::Response,
+};
+use jiff::{Timestamp, civil, tz::TimeZone};
+use mailsonde_engine::Category;
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::{
+    ApiError,
+    openapi::{CategoryWord, ErrorBody, StatusWord},
+};
+use crate::{
+    access::{Access, Facade},
+    facade::email_verifier::{
+        job::{JobStatus, JobSummary},
+        results::{Results, ResultsPage},
+    },
+    http::{App, Caller, Query, Refusal, answer},
+    jobs::results,
+    store::jobs::{self, JobRow, listing},
+    webhooks::callback_of,
+};
+
+/// Jobs of a page.
+const JOBS_DEFAULT: i64 = 20;
+const JOBS_MAX: i64 = 1_000;
+
+/// Results of a page.
+const RESULTS_DEFAULT: i64 = 100;
+const RESULTS_MAX: i64 = 10_000;
+
+/// The words of the filter, as its error lists them, and those of the store. No job of ours fails as a whole.
+const STATUSES: [(&str, &str); 5] = [
+    ("cancelled", "canceled"),
+    ("completed", "completed"),
+    ("failed", "failed"),
+    ("pending", "pending"),
+    ("processing", "processing"),
+];
+
+/// A page of jobs.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Page {
+    items: Vec<JobSummary>,
+    total: i64,
+    limit: i64,
+    offset: i64,
+}
+
+/// The client's jobs, the newest first.
+#[utoipa::path(
+    get,
+    path = "/api/v1/jobs",
+    tag = "Jobs",
+    params(
+        ("status" = Option<StatusWord>, Query, description = "Only these"),
+        ("created_after" = Option<String>, Query, format = DateTime, description = "ISO 8601; without an offset, in UTC"),
+        ("created_before" = Option<String>, Query, format = DateTime, description = "The same"),
+        ("limit" = Option<i64>, Query, minimum = 0, maximum = 1000, description = "20 where nothing is said"),
+        ("offset" = Option<i64>, Query, minimum = 0, description = "0 where nothing is said"),
+    ),
+    responses(
+        (status = 200, body = Page, description = "A page of jobs"),
+        (status = 400, body = ErrorBody, description = "`INVALID_STATUS_FILTER`, `INVALID_DATE_FORMAT`"),
+    ),
+)]
+pub(super) async fn list(
+    State(app): State<Arc<App>>,
+    Caller(access): Caller,
+    uri: Uri,
+) -> Result<Response, ApiError> {
+    let mut query = Query::of(&uri);
+    let limit = query.integer("limit", 0..=JOBS_MAX).unwrap_or(JOBS_DEFAULT);
+    let offset = query.integer("offset", 0..=i64::MAX).unwrap_or(0);
+    let status = query.text("status").map(str::to_owned);
+    let dates = ["created_after", "created_before"].map(|name| query.text(name).map(moment));
+    query.finish()?;
+    let state = status.map(|status| state_of(&status)).transpose()?;
+    let [created_after, created_before] = dates;
+    let (created_after, created_before) = (created_after.transpose()?, created_before.transpose()?);
+    let facade = Facade::EmailVerifier.word();
+    let wanted = listing::Wanted { client: access.client, facade, state, created_after, created_before };
+    let connection = app.store.request().await?;
+    let (rows, total) = listing::page(&connection, wanted, limit, offset).await?;
+    let items = rows.iter().map(JobSummary::of).collect();
+    Ok(answer(StatusCode::OK, &Page { items, total, limit, offset }))
+}
+
+/// How far a job is.
+#[utoipa::path(
+    get,
+    path = "/api/v1/jobs/{job_id}",
+    tag = "Jobs",
+    params(("job_id" = Uuid, Path, description = "A UUID")),
+    responses(
+        (status = 200, body = JobStatus, description = "The job"),
+        (status = 400, body = ErrorBody, description = "`INVALID_JOB_ID`"),
+        (status = 404, body = ErrorBody, description = "`JOB_NOT_FOUND`"),
+    ),
+)]
+pub(super) async fn status(
+    State(app): State<Arc<App>>,
+    Caller(access): Caller,
+    Path(id): Path<String>,
+) -> Result<Response, ApiError> {
+    let id = job_id(&id)?;
+    let connection = app.store.request().await?;
+    let job = jobs::job(&connection, id).await?;
+    let job = own(job, &access)?;
+    let counts = match &job.counts {
+        Some(counts) => counts.clone(),
+        None => listing::counts_so_far(&connection, id, Category::ALL.len()).await?,
+    };
+    let callback = callback_of(app.store.keys(), &job)?;
+    Ok(answer(StatusCode::OK, &JobStatus::of(&job, &counts, callback.as_deref())))
+}
+
+/// A job's verdicts, also while it is worked at.
+#[utoipa::path(
+    get,
+    path = "/api/v1/jobs/{job_id}/results",
+    tag = "Jobs",
+    params(
+        ("job_id" = Uuid, Path, description = "A UUID"),
+        ("offset" = Option<i64>, Query, minimum = 0, description = "0 where nothing is said"),
+        ("limit" = Option<i64>, Query, minimum = 0, maximum = 10000, description = "100 where nothing is said"),
+        ("category" = Option<CategoryWord>, Query, description = "Only these"),
+        ("include_email" = Option<bool>, Query, description = "Tell the addresses too (default: false)"),
+    ),
+    responses(
+        (status = 200, body = Results, description = "A page of results"),
+        (status = 400, body = ErrorBody, description = "`INVALID_JOB_ID`"),
+        (status = 404, body = ErrorBody, description = "`JOB_NOT_FOUND`"),
+    ),
+)]
+pub(super) async fn results(
+    State(app): State<Arc<App>>,
+    Caller(access): Caller,
+    Path(id): Path<String>,
+    uri: Uri,
+) -> Result<Response, ApiError> {
+    let mut query = Query::of(&uri);
+    let limit = query.integer("limit", 0..=RESULTS_MAX).unwrap_or(RESULTS_DEFAULT);
+    let offset = query.integer("offset", 0..=i64::MAX).unwrap_or(0);
+    let include_email = query.switch("include_email").unwrap_or(false);
+    let category = query.text("category").map(category_of);
+    if category == Some(None) {
+        query.fault("category", "enum", "Input should be one of the categories");
+    }
+    query.finish()?;
+    let id = job_id(&id)?;
+    let mut connection = app.store.request().await?;
+    let kept = jobs::kept(&mut connection, id).await?;
+    drop(connection);
+    let Some((job, contents)) = kept else { return Err(ApiError::job_not_found()) };
+    let job = own(Some(job), &access)?;
+    let page = ResultsPage { job: id, limit, offset, category: category.flatten(), include_email };
+    let keys = app.store.keys().clone();
+    // That takes milliseconds, for which others of this thread would wait.
+    let written = tokio::task::spawn_blocking(move || -> Result<Response, ApiError> {
+        let verdicts = results::open(&keys, id, &contents, job.end())?;
+        Ok(answer(StatusCode::OK, &Results::of(&verdicts, page)))
+    });
+    written.await.map_err(|_| Refusal::Internal)?
+}
+
+/// A job of the caller, by this product.
+fn own(job: Option<JobRow>, access: &Access) -> Result<JobRow, ApiError> {
+    let is_own = |job: &JobRow| job.client == access.client && job.facade == Facade::EmailVerifier.word();
+    job.filter(is_own).ok_or_else(ApiError::job_not_found)
+}
+
+/// The form with hyphens alone, in any case.
+fn job_id(text: &str) -> Result<Uuid, ApiError> {
+    let id = Uuid::try_parse(text).ok().filter(|_| text.len() == uuid::fmt::Hyphenated::LENGTH);
+    id.ok_or_else(|| {
+        let text = "Invalid job_id format (expected UUID).";
+        ApiError::new(StatusCode::BAD_REQUEST, "INVALID_JOB_ID", text)
+    })
+}
+
+fn state_of(status: &str) -> Result<&'static str, ApiError> {
+    let known = STATUSES.iter().find(|(word, _)| *word == status);
+    known.map(|(_, state)| *state).ok_or_else(|| {
+        let words = STATUSES.map(|(word, _)| format!("'{word}'")).join(", ");
+        let text = format!("Invalid status. Must be one of: [{words}]");
+        ApiError::new(StatusCode::BAD_REQUEST, "INVALID_STATUS_FILTER", text)
+    })
+}
+
+fn category_of(word: &str) -> Option<Category> {
+    Category::ALL.into_iter().find(|category| category.word() == word)
+}
+
+/// ISO 8601: a moment; without an offset, or without a time, in UTC.
+fn moment(text: &str) -> Result<Timestamp, ApiError> {
+    // A `+` in a query is a space.
+    let text = text.replace(' ', "+");
+    let in_utc = |date: civil::DateTime| date.to_zoned(TimeZone::UTC).ok().map(|zoned| zoned.timestamp());
+    let moment = text
+        .parse::<Timestamp>()
+        .ok()
+        .or_else(|| in_utc(text.parse::<civil::DateTime>().ok()?))
+        .or_else(|| in_utc(text.parse::<civil::Date>().ok()?.to_datetime(civil::Time::midnight())));
+    moment.ok_or_else(|| {
+        let text = "Invalid date format (expected ISO 8601).";
+        ApiError::new(StatusCode::BAD_REQUEST, "INVALID_DATE_FORMAT", text)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_have_their_hyphens() {
+        let id = "f47ac10b-58cc-4372-a567-0e02b2c3d479";
+        assert_eq!(job_id(id).unwrap().to_string(), id);
+        assert_eq!(job_id(&id.to_uppercase()).unwrap().to_string(), id);
+        for bad in ["", "7", "f47ac10b58cc4372a5670e02b2c3d479", "{f47ac10b-58cc-4372-a567-0e02b2c3d479}"] {
+            assert!(job_id(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn moments_without_an_offset_are_in_utc() {
+        let noon: Timestamp = "2026-06-10T12:00:00Z".parse().unwrap();
+        for text in
+            ["2026-06-10T12:00:00Z", "2026-06-10T14:00:00 02:00", "2026-06-10T12:00:00", "2026-06-10T12:00"]
+        {
+            assert_eq!(moment(text).ok(), Some(noon), "{text}");
+        }
+        assert_eq!(moment("2026-06-10").ok(), Some("2026-06-10T00:00:00Z".parse().unwrap()));
+        for bad in ["", "yesterday", "10.06.2026", "2026-13-01"] {
+            assert!(moment(bad).is_err(), "{bad}");
+        }
+    }
+}

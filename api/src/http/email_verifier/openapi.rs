@@ -1,0 +1,252 @@
+//! The `OpenAPI` document of this facade: its endpoints say what they are where they stand, and what they read is here, since
+//! bodies are read field by field, so that a client hears of all that is wrong with one.
+
+use serde::Serialize;
+use utoipa::{
+    Modify, OpenApi, ToSchema,
+    openapi::{
+        ContentBuilder, OpenApi as Document, Ref, Response, ResponseBuilder,
+        security::{ApiKey, ApiKeyValue, SecurityRequirement, SecurityScheme},
+    },
+};
+use uuid::Uuid;
+
+use super::{batch, jobs, usage, verify};
+
+/// The scheme by which a key is shown.
+const KEY: &str = "ApiKey";
+
+/// What every endpoint may refuse: what is with the key, how often it is used, what is wrong with the request, and us.
+const REFUSALS: &[(&str, &str)] = &[
+    ("401", "`MISSING_API_KEY`, `INVALID_API_KEY`, `KEY_REVOKED`, `KEY_EXPIRED`"),
+    ("403", "`INSUFFICIENT_SCOPE`, `CLIENT_INACTIVE`"),
+    ("422", "Fields that are wrong"),
+    ("429", "`RATE_LIMIT_EXCEEDED`"),
+    ("500", "`INTERNAL_ERROR`"),
+    ("503", "`SERVICE_UNAVAILABLE`"),
+];
+
+/// What those may refuse besides that read a body.
+const BODY_REFUSALS: &[(&str, &str)] = &[
+    ("408", "`REQUEST_TIMEOUT`"),
+    ("409", "`IDEMPOTENCY_IN_PROGRESS`"),
+    ("413", "`BODY_TOO_LARGE`"),
+    ("415", "`UNSUPPORTED_MEDIA_TYPE`"),
+];
+
+/// The document, but for what all endpoints have in common.
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Email Verifier API",
+        description = "Finds out whether email addresses work, without sending mail. Branch on `detail.code`.",
+    ),
+    paths(
+        verify::verify,
+        batch::verify_batch,
+        jobs::list,
+        jobs::status,
+        jobs::results,
+        usage::usage,
+    ),
+    components(schemas(CategoryWord, ErrorBody, InvalidBody, StatusWord)),
+    modifiers(&InCommon),
+    tags((name = "Verification"), (name = "Jobs"), (name = "Usage")),
+)]
+struct EmailVerifier;
+
+struct InCommon;
+
+impl Modify for InCommon {
+    fn modify(&self, document: &mut Document) {
+        let key = ApiKeyValue::with_description("Api-Key", "`ev_live_…`, by `mailsonde key create`.");
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme(KEY, SecurityScheme::ApiKey(ApiKey::Header(key)));
+        for path in document.paths.paths.values_mut() {
+            for operation in [&mut path.get, &mut path.post].into_iter().flatten() {
+                operation.security = Some(vec![SecurityRequirement::new(KEY, [""; 0])]);
+                let of_body = if operation.request_body.is_some() { BODY_REFUSALS } else { &[] };
+                for (status, description) in REFUSALS.iter().chain(of_body) {
+                    let response = refusal(status, description);
+                    operation.responses.responses.insert((*status).to_owned(), response.into());
+                }
+            }
+        }
+    }
+}
+
+fn refusal(status: &str, description: &str) -> Response {
+    let body = if status == "422" { "InvalidBody" } else { "ErrorBody" };
+    let content = ContentBuilder::new().schema(Some(Ref::from_schema_name(body))).build();
+    ResponseBuilder::new().description(description).content("application/json", content).build()
+}
+
+/// The document.
+pub(crate) fn document() -> Document {
+    let mut document = EmailVerifier::openapi();
+    env!("CARGO_PKG_VERSION").clone_into(&mut document.info.version);
+    document
+}
+
+/// An address to be verified at once.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes what is read field by field")]
+pub(super) struct VerifyRequest {
+    /// The address.
+    email: String,
+    options: Option<OptionsObject>,
+}
+
+/// Addresses to be verified in the background.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes what is read field by field")]
+pub(super) struct BatchRequest {
+    /// Up to 1,000.
+    #[schema(min_items = 1, max_items = 1000)]
+    emails: Vec<String>,
+    options: Option<OptionsObject>,
+    /// Where the end of the job is told: HTTPS, at a public address.
+    #[schema(format = "uri", pattern = r"^https://[a-z0-9-]+(\.[a-z0-9-]+)*\.[a-z]{2,}(/[A-Za-z0-9/_-]*)?$")]
+    webhook_url: Option<String>,
+    /// Days for which results are kept; 1 where nothing is said.
+    #[schema(minimum = 1, maximum = 30)]
+    retention_days: Option<i64>,
+}
+
+/// What is done, and told.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes what is read field by field")]
+pub(super) struct OptionsObject {
+    /// Ask mail servers (default: true).
+    check_smtp: Option<bool>,
+    /// Suggest a corrected domain (default: true).
+    suggest_typo: Option<bool>,
+    /// Look for random local parts (default: true).
+    check_random: Option<bool>,
+    /// Look up the standing of the domain (default: false).
+    check_domain_trust: Option<bool>,
+    /// Repeat the address in the answer (default: true).
+    include_email: Option<bool>,
+}
+
+/// An error.
+#[derive(Serialize, ToSchema)]
+pub(super) struct ErrorBody {
+    detail: ErrorDetail,
+}
+
+#[derive(Serialize, ToSchema)]
+struct ErrorDetail {
+    /// For people.
+    error: String,
+    /// For programs.
+    #[schema(example = "RATE_LIMIT_EXCEEDED")]
+    code: String,
+}
+
+/// Fields that are wrong.
+#[derive(Serialize, ToSchema)]
+pub(super) struct InvalidBody {
+    detail: Vec<InvalidField>,
+}
+
+#[derive(Serialize, ToSchema)]
+struct InvalidField {
+    /// Where it stands: names, and numbers from 0.
+    loc: Vec<serde_json::Value>,
+    msg: String,
+    r#type: String,
+}
+
+/// What is known of an address.
+#[derive(Serialize, ToSchema)]
+pub(super) struct VerificationObject {
+    email: Option<String>,
+    category: CategoryWord,
+    sub_category: Option<String>,
+    reason: Option<String>,
+    #[schema(minimum = 0.0, maximum = 1.0)]
+    confidence_score: f64,
+    /// `syntax`, `domain`, `mailbox` and `random_pattern`: what the verdict rests on.
+    #[schema(value_type = Object)]
+    details: serde_json::Value,
+    suggestion: Option<String>,
+    metadata: VerificationMetadata,
+}
+
+#[derive(Serialize, ToSchema)]
+struct VerificationMetadata {
+    verification_id: Uuid,
+    #[schema(format = DateTime)]
+    verified_at: String,
+    #[schema(minimum = 0)]
+    processing_time_ms: i64,
+}
+
+/// How far a job is.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[expect(dead_code, reason = "describes words that are read as such")]
+pub(super) enum StatusWord {
+    Pending,
+    Processing,
+    Completed,
+    Failed,
+    Cancelled,
+}
+
+/// What an address is.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[expect(dead_code, reason = "describes the words of the engine")]
+pub(super) enum CategoryWord {
+    Deliverable,
+    Undeliverable,
+    Risky,
+    Disposable,
+    Unknown,
+    Duplicate,
+    InvalidSyntax,
+    RandomPattern,
+    HighRisk,
+    AcceptAll,
+}
+
+#[cfg(test)]
+mod tests {
+    use mailsonde_engine::Category;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn written() -> Value {
+        serde_json::to_value(document()).unwrap()
+    }
+
+    #[test]
+    fn every_category_has_its_word() {
+        let mut words: Vec<&str> = Category::ALL.iter().map(|category| category.word()).collect();
+        let document = written();
+        let told = document["components"]["schemas"]["CategoryWord"]["enum"].as_array().unwrap();
+        let mut told: Vec<&str> = told.iter().map(|word| word.as_str().unwrap()).collect();
+        words.sort_unstable();
+        told.sort_unstable();
+        assert_eq!(told, words);
+    }
+
+    #[test]
+    fn every_endpoint_wants_a_key_and_says_what_it_refuses() {
+        let document = written();
+        assert_eq!(document["openapi"], json!("3.1.0"));
+        let paths = document["paths"].as_object().unwrap();
+        assert_eq!(paths.len(), 6);
+        for (path, methods) in paths {
+            for operation in methods.as_object().unwrap().values() {
+                assert_eq!(operation["security"], json!([{ KEY: [] }]), "{path}");
+                for status in ["401", "403", "422", "429", "500", "503"] {
+                    assert!(operation["responses"].get(status).is_some(), "{path} {status}");
+                }
+            }
+        }
+    }
+}

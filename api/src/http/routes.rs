@@ -1,0 +1,100 @@
+//! Which facade a request is for. Three products are served on one listener, and two of them have the same paths.
+
+use axum::http::{HeaderMap, Method, Uri, header::AUTHORIZATION};
+
+use super::shape::Shape;
+
+/// What tasks' own paths begin with.
+const OF_TASKS: [&str; 5] =
+    ["/api/v1/tasks", "/api/v1/credits", "/api/v1/metrics", "/api/v1/api-keys", "/api/v1/verify/stream"];
+
+/// The path that both have.
+const VERIFY: &str = "/api/v1/verify";
+
+/// What keys of tasks begin with.
+const TASKS_KEY: &str = "sk_live_";
+
+/// Whose a request is.
+pub(super) fn shape_of(method: &Method, uri: &Uri, headers: &HeaderMap) -> Shape {
+    let path = uri.path();
+    if is_within(path, "/client") {
+        Shape::Relentless
+    } else if !is_within(path, "/api/v1") {
+        Shape::Ours
+    } else if OF_TASKS.iter().any(|of_tasks| is_within(path, of_tasks))
+        || (path == VERIFY && method == Method::POST && shows_tasks_key(headers))
+    {
+        Shape::Tasks
+    } else {
+        Shape::EmailVerifier
+    }
+}
+
+/// The path, or below it.
+fn is_within(path: &str, of: &str) -> bool {
+    path.strip_prefix(of).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// A key of tasks where they show it, and none of Email Verifier.
+fn shows_tasks_key(headers: &HeaderMap) -> bool {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let bearer = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()?.split_once(' '));
+    let bearer =
+        bearer.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map(|(_, key)| key.trim());
+    let is_theirs = |key: Option<&str>| key.is_some_and(|key| key.trim().starts_with(TASKS_KEY));
+    text("api-key").is_none() && (is_theirs(bearer) || is_theirs(text("x-api-key")))
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::{HeaderName, HeaderValue};
+
+    use super::*;
+
+    fn of(request: &str, headers: &[(&'static str, &'static str)]) -> Shape {
+        let (method, path) = request.split_once(' ').unwrap();
+        let header = |(name, value): &(&'static str, &'static str)| {
+            (HeaderName::from_static(name), HeaderValue::from_static(value))
+        };
+        let headers = headers.iter().map(header).collect();
+        shape_of(&method.parse().unwrap(), &path.parse().unwrap(), &headers)
+    }
+
+    #[test]
+    fn each_path_has_one_facade() {
+        for (request, shape) in [
+            ("GET /client/token", Shape::Relentless),
+            ("GET /clients", Shape::Ours),
+            ("GET /api/v1/tasks/7/jobs?limit=1", Shape::Tasks),
+            ("GET /api/v1/tasksx", Shape::EmailVerifier),
+            ("GET /api/v1/verify/stream/sse", Shape::Tasks),
+            ("POST /api/v1/verify", Shape::EmailVerifier),
+            ("POST /api/v1/verify/batch", Shape::EmailVerifier),
+            ("GET /api/v1/", Shape::EmailVerifier),
+            ("GET /api/v1", Shape::EmailVerifier),
+            ("GET /api/v2/verify", Shape::Ours),
+            ("GET /healthz", Shape::Ours),
+            ("GET /", Shape::Ours),
+        ] {
+            assert_eq!(of(request, &[]), shape, "{request}");
+        }
+    }
+
+    #[test]
+    fn of_the_path_that_two_have_the_key_decides() {
+        let post = "POST /api/v1/verify";
+        for (headers, shape) in [
+            (&[("authorization", "Bearer sk_live_x")][..], Shape::Tasks),
+            (&[("authorization", "bearer  sk_live_x")], Shape::Tasks),
+            (&[("x-api-key", "sk_live_x")], Shape::Tasks),
+            (&[("authorization", "Bearer ev_live_x")], Shape::EmailVerifier),
+            (&[("authorization", "Bearer relid_pat_x")], Shape::EmailVerifier),
+            (&[("authorization", "sk_live_x")], Shape::EmailVerifier),
+            (&[("api-key", "ev_live_x"), ("authorization", "Bearer sk_live_x")], Shape::EmailVerifier),
+        ] {
+            assert_eq!(of(post, headers), shape, "{headers:?}");
+        }
+        let bearer = [("authorization", "Bearer sk_live_x")];
+        assert_eq!(of("POST /api/v1/verify/batch", &bearer), Shape::EmailVerifier);
+    }
+}

@@ -1,0 +1,114 @@
+//! One try to deliver a message: the handler of its task. What came of it and when the next try is are written together,
+//! under the task's fence; who is killed before that leaves the task to somebody else, who says the same again under the
+//! same id.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::{select, sync::watch, time::sleep};
+
+use super::{
+    Courier, Message,
+    answer::{Answer, Outcome},
+    courier::Parcel,
+    secrets,
+};
+use crate::{
+    jobs::queue::{Done, TaskError, Word},
+    store::{
+        Store, StoreError,
+        keys::Row,
+        tasks::Lease,
+        webhooks::{self, Recorded, Waiting},
+    },
+};
+
+/// By how much our clock may differ from the database's: receivers refuse what is older than five minutes.
+const CLOCK_MAX: SignedDuration = SignedDuration::from_mins(5);
+
+/// When a host whose clock is wrong is asked again.
+const CLOCK_PAUSE: Duration = Duration::from_mins(1);
+
+/// How often, and after what pause, it is tried to write down what came of a try: what is not written is said again.
+const RECORD_TRIES: usize = 5;
+const RECORD_PAUSE: Duration = Duration::from_secs(1);
+
+/// Delivers the message of a task, or does not, and settles the task.
+pub(crate) async fn deliver(
+    store: &Store,
+    courier: &Courier,
+    lease: Lease,
+    word: &mut watch::Receiver<Word>,
+) -> Result<Done, TaskError> {
+    let waiting = {
+        let client = store.worker().await?;
+        webhooks::waiting(&client, lease).await?
+    };
+    // It was deleted, or is somebody else's now.
+    let Some(waiting) = waiting else { return Ok(Done::Finished) };
+    if waiting.now.duration_since(Timestamp::now()).abs() > CLOCK_MAX {
+        tracing::warn!(
+            "no webhooks are signed here: the clock differs from the database's by over 5 minutes"
+        );
+        return Ok(Done::Snooze(CLOCK_PAUSE));
+    }
+    let place = match courier.lanes.enter(&waiting.host) {
+        Ok(place) => place,
+        Err(wait) => return Ok(Done::Snooze(wait)),
+    };
+    let answer = select! {
+        answer = hand_over(store, courier, &waiting) => answer?,
+        word = told(word) => {
+            return Ok(if word == Word::Lost { Done::Settled } else { Done::HandBack });
+        }
+    };
+    match &answer {
+        Answer::Http { .. } => place.answered(),
+        Answer::Silence(_) => place.silent(),
+    }
+    let failures = usize::try_from(waiting.attempts).unwrap_or_default();
+    record(store, lease, &waiting, &answer.outcome(failures)).await?;
+    Ok(Done::Settled)
+}
+
+async fn hand_over(store: &Store, courier: &Courier, waiting: &Waiting) -> Result<Answer, StoreError> {
+    let message = Message::open(store.keys(), waiting.id, &waiting.sealed)?;
+    let stored = webhooks::secrets(&store.worker().await?, waiting.client).await?;
+    let secrets = secrets::open(store.keys(), &stored)?;
+    let Message { url, body } = &message;
+    let parcel = Parcel { id: waiting.id, url, body, secrets: &secrets, now: waiting.now };
+    Ok(courier.hand_over(&parcel).await)
+}
+
+/// Ends when there is no more reason to go on.
+async fn told(word: &mut watch::Receiver<Word>) -> Word {
+    word.wait_for(|word| *word != Word::GoOn).await.map_or(Word::Lost, |word| *word)
+}
+
+async fn record(store: &Store, lease: Lease, waiting: &Waiting, outcome: &Outcome) -> Result<(), StoreError> {
+    let sealed;
+    let recorded = match outcome {
+        Outcome::Delivered => Recorded::Delivered,
+        Outcome::Failed { error, wait } => {
+            sealed = store.keys().seal(Row::WebhookError { id: waiting.id }, error.as_bytes());
+            match wait {
+                Some(wait) => Recorded::PutOff { error: &sealed, wait: *wait },
+                None => Recorded::Failed { error: &sealed },
+            }
+        }
+    };
+    for _ in 1..RECORD_TRIES {
+        match try_record(store, lease, recorded).await {
+            Err(error) if error.is_transient() => sleep(RECORD_PAUSE).await,
+            done => return done,
+        }
+    }
+    try_record(store, lease, recorded).await
+}
+
+async fn try_record(store: &Store, lease: Lease, recorded: Recorded<'_>) -> Result<(), StoreError> {
+    webhooks::record(&store.worker().await?, lease, recorded).await
+}
+
+#[cfg(test)]
+mod tests;

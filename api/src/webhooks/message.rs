@@ -1,0 +1,119 @@
+//! Messages: what is told, and where. Frozen when it comes about: every try says the same octets. What the end of a job
+//! is told with is the product's by which it came.
+
+use jiff::Timestamp;
+use reqwest::Url;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::{
+    facade::email_verifier::{self, job::JobStatus},
+    store::{
+        StoreError,
+        jobs::{End, JobRow},
+        keys::{Keyring, Row},
+        webhooks::NewWebhook,
+    },
+};
+
+/// Of whom the lanes are, in the index of names.
+const LANES: &str = "webhook host";
+
+/// What is told to somebody.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Message {
+    /// Where to; it was checked by [`super::Guard`] when it was given.
+    pub(crate) url: String,
+    /// JSON, as it is sent.
+    pub(crate) body: String,
+}
+
+impl Message {
+    /// Ready for [`crate::store::webhooks::add`]. `job`: whose end is told, if it is one.
+    pub(crate) fn sealed(&self, keys: &Keyring, client: Uuid, job: Option<Uuid>) -> NewWebhook {
+        let id = Uuid::now_v7();
+        let text = serde_json::to_vec(self).expect("texts can be written");
+        let sealed = keys.seal(Row::Webhook { id }, &text);
+        NewWebhook { id, client, job, host: lane(keys, client, &self.url), sealed }
+    }
+
+    /// What was kept of one.
+    pub(super) fn open(keys: &Keyring, id: Uuid, sealed: &[u8]) -> Result<Self, StoreError> {
+        let text = keys.open(Row::Webhook { id }, sealed)?;
+        serde_json::from_slice(&text).map_err(|_| StoreError::Unread("a webhook is not what it was".into()))
+    }
+}
+
+/// The lane of a host: each client has its own, so that what one client does at a host that serves many is no other's
+/// loss.
+fn lane(keys: &Keyring, client: Uuid, url: &str) -> Vec<u8> {
+    let url = Url::parse(url).ok();
+    let host = url.as_ref().and_then(Url::host_str).unwrap_or_default();
+    keys.lasting_index_of_name(LANES, &format!("{client} {host}")).into_bytes()
+}
+
+/// Where a job's end is told, if it is.
+pub(crate) fn callback_of(keys: &Keyring, job: &JobRow) -> Result<Option<String>, StoreError> {
+    let Some(sealed) = &job.callback else { return Ok(None) };
+    let url = keys.open(Row::Callback { job: job.id }, sealed)?;
+    String::from_utf8(url).map(Some).map_err(|_| StoreError::Unread("a callback is not what it was".into()))
+}
+
+/// What is told of a job that has just ended; nothing, where nobody is told.
+pub(crate) fn of_job(keys: &Keyring, job: &JobRow) -> Result<Option<NewWebhook>, StoreError> {
+    let (Some(url), Some(end)) = (callback_of(keys, job)?, job.end()) else { return Ok(None) };
+    let body = match (job.facade.as_str(), end) {
+        // Who cancels knows.
+        (email_verifier::WORD, End::Canceled) => return Ok(None),
+        (email_verifier::WORD, End::Done | End::DeadlinePassed) => of_email_verifier(job, &url)?,
+        (other, _) => {
+            tracing::warn!("the end of job {} is not told: jobs of `{other}` have no webhooks yet", job.id);
+            return Ok(None);
+        }
+    };
+    Ok(Some(Message { url, body }.sealed(keys, job.client, Some(job.id))))
+}
+
+/// `{"type":"job.completed","timestamp":…,"data":{"job":JobStatus}}`.
+fn of_email_verifier(job: &JobRow, url: &str) -> Result<String, StoreError> {
+    #[derive(Serialize)]
+    struct Envelope<'a> {
+        r#type: &'static str,
+        timestamp: String,
+        data: Data<'a>,
+    }
+    #[derive(Serialize)]
+    struct Data<'a> {
+        job: JobStatus<'a>,
+    }
+    let status = JobStatus::of(job, job.counts.as_deref().unwrap_or_default(), Some(url));
+    let timestamp = email_verifier::moment(job.ended_at.unwrap_or(Timestamp::UNIX_EPOCH));
+    let envelope = Envelope { r#type: "job.completed", timestamp, data: Data { job: status } };
+    serde_json::to_string(&envelope).map_err(|error| StoreError::Refused(error.to_string().into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::testing::keys;
+
+    #[test]
+    fn what_is_kept_opens_where_it_stands_and_shows_nothing() {
+        let message = Message { url: "https://hooks.example.com/a".into(), body: "{\"a\":1}".into() };
+        let new = message.sealed(&keys(), Uuid::nil(), None);
+        assert_eq!(Message::open(&keys(), new.id, &new.sealed).unwrap(), message);
+        assert!(Message::open(&keys(), Uuid::nil(), &new.sealed).is_err());
+        for kept in [&new.sealed, &new.host] {
+            assert!(!kept.windows(5).any(|five| five == b"hooks"));
+        }
+    }
+
+    #[test]
+    fn a_lane_is_a_hosts_and_a_clients() {
+        let lane = |client, url| lane(&keys(), Uuid::from_u128(client), url);
+        let here = lane(1, "https://hooks.example.com/a");
+        assert_eq!(lane(1, "https://HOOKS.example.com:8443/b?c"), here);
+        assert_ne!(lane(1, "https://hooks2.example.com/a"), here);
+        assert_ne!(lane(2, "https://hooks.example.com/a"), here);
+    }
+}

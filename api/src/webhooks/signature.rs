@@ -1,0 +1,46 @@
+//! Signatures of messages, by the Standard Webhooks specification: HMAC-SHA256 over `id.timestamp.body`, in base64,
+//! after `v1,`. While secrets change, there is one for each, separated by spaces.
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::Sha256;
+
+use super::secrets::Secret;
+
+/// What the header `webhook-signature` holds; none where there is no secret. `timestamp`: seconds since 1970.
+pub(super) fn sign(secrets: &[Secret], id: &str, timestamp: i64, body: &[u8]) -> Option<String> {
+    let head = format!("{id}.{timestamp}.");
+    let signature = |secret: &Secret| {
+        let mac = Hmac::<Sha256>::new_from_slice(secret.octets()).expect("a key may have any length");
+        let mac = mac.chain_update(head.as_bytes()).chain_update(body);
+        format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes()))
+    };
+    let signatures: Vec<String> = secrets.iter().map(signature).collect();
+    (!signatures.is_empty()).then(|| signatures.join(" "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The example that libraries of the specification are tested with.
+    const ID: &str = "msg_p5jXN8AQM9LWM0D4loKWxJek";
+    const BODY: &[u8] = br#"{"test": 2432232314}"#;
+    const EXPECTED: &str = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=";
+
+    #[test]
+    fn as_the_specification_has_it() {
+        let secret = Secret::read("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
+        assert_eq!(sign(&[secret], ID, 1_614_265_330, BODY).as_deref(), Some(EXPECTED));
+    }
+
+    #[test]
+    fn one_for_each_secret_and_none_without() {
+        let (old, new) = (Secret::draw(), Secret::draw());
+        let both = sign(&[old.clone(), new.clone()], ID, 1, BODY).unwrap();
+        let alone = [old, new].map(|secret| sign(&[secret], ID, 1, BODY).unwrap());
+        assert_eq!(both, alone.join(" "));
+        assert_ne!(alone[0], alone[1]);
+        assert_eq!(sign(&[], ID, 1, BODY), None);
+    }
+}

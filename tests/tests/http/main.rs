@@ -1,0 +1,16 @@
+//! `mailsonde serve` as its clients and its operators see it: the program itself on a port of its own, a Postgres for each
+//! test, and requests written octet by octet, so that they can be as wrong as they like.
+
+#![allow(clippy::unwrap_used, reason = "what fails in a helper fails the test")]
+
+mod answers;
+mod bodies;
+mod client;
+mod documented;
+mod drains;
+mod email_verifier;
+mod limits;
+mod repeats;
+mod served;
+mod slow;
+mod starts;
