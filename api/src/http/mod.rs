@@ -11,7 +11,7 @@
 //!
 //! An endpoint is a line in its facade's router:
 //!
-//! ```ignore
+//! ```text
 //! .route("/api/v1/verify", guarded(&app, Facade::EmailVerifier, &[Scope::Verify], post(verify)))
 //!
 //! async fn verify(State(app): State<Arc<App>>, Caller(access): Caller, body: Received) -> Result<Response, ApiError> {
