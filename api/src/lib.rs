@@ -15,6 +15,7 @@ mod plugin;
 mod reload;
 mod row;
 mod store;
+mod tls;
 mod verification;
 mod verify;
 mod webhooks;

@@ -37,6 +37,8 @@ select state in ('running', 'paused')
     and not exists (select from task where task.job = job.id and kind = 'chunk' and task.state <> 'dead')
 from job where id = $1";
 
+pub(super) const PART_COUNTS: &str = "select counts from part where job = $1";
+
 /// Jobs that nobody has ended although nothing of them is left: whoever did the last chunk was killed.
 pub(super) const UNENDED: &str = "
 select id from job where state in ('running', 'paused')
@@ -176,6 +178,22 @@ pub(crate) async fn begin(client: &impl GenericClient, job: Uuid) -> Result<(), 
 pub(crate) async fn is_done(client: &impl GenericClient, job: Uuid) -> Result<bool, StoreError> {
     let is_done = client.prepare_cached(IS_DONE).await?;
     Ok(client.query_opt(&is_done, &[&job]).await?.is_some_and(|row| row.get(0)))
+}
+
+/// Verdicts of a job by category, as far as it has come.
+pub(crate) async fn counts_so_far(
+    client: &impl GenericClient,
+    job: Uuid,
+    categories: usize,
+) -> Result<Vec<i32>, StoreError> {
+    let counts = client.prepare_cached(PART_COUNTS).await?;
+    let mut total = vec![0; categories];
+    for row in client.query(&counts, &[&job]).await? {
+        for (sum, count) in total.iter_mut().zip(row.get::<_, Vec<i32>>(0)) {
+            *sum += count;
+        }
+    }
+    Ok(total)
 }
 
 /// Jobs of which nothing is left to do, and that nobody has ended.

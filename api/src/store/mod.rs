@@ -34,7 +34,6 @@ pub(crate) mod submission;
 pub(crate) mod tasks;
 #[cfg(test)]
 pub(crate) mod testing;
-mod tls;
 pub(crate) mod webhooks;
 
 use std::{

@@ -7,7 +7,7 @@ use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Pool, Recycling
 use serde::Deserialize;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::tls;
+use crate::tls;
 
 /// How long who works in the background waits for a free connection.
 const WORKER_CONNECTION_MAX: Duration = Duration::from_secs(2);
@@ -68,7 +68,7 @@ pub(crate) struct DatabaseConfig {
 impl DatabaseConfig {
     /// How connections are encrypted, where `sslmode` in the URL asks for that.
     pub(super) fn tls(&self) -> Result<MakeRustlsConnect> {
-        tls::connector(&self.ca_file)
+        Ok(MakeRustlsConnect::new(tls::client("database", &self.ca_file)?))
     }
 
     /// A pool; connects when a connection is asked for.

@@ -1,18 +1,13 @@
 //! The courier: makes the request of one try. It heeds no redirect and no proxy of the environment, connects to what was
 //! checked at that moment, reads little of the answer, and does not wait for long.
 
-use std::{error::Error as _, path::Path, sync::Arc, time::Duration};
+use std::{error::Error as _, sync::Arc, time::Duration};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::Result;
 use jiff::Timestamp;
 use mailsonde_engine::Resolver;
 use reqwest::{Client, Response, header::RETRY_AFTER, redirect::Policy};
 use tokio::time::{Instant, timeout_at};
-use tokio_rustls::rustls::{
-    ClientConfig, RootCertStore,
-    crypto::ring,
-    pki_types::{CertificateDer, pem::PemObject as _},
-};
 use uuid::Uuid;
 
 use super::{
@@ -24,6 +19,7 @@ use super::{
     secrets::Secret,
     signature::sign,
 };
+use crate::tls;
 
 /// Octets of an answer's body that are read.
 const ANSWER_MAX: usize = 4_096;
@@ -60,7 +56,7 @@ impl Courier {
     pub(crate) fn new(config: WebhooksConfig, resolver: Arc<dyn Resolver>) -> Result<Self> {
         let checked = Checked { resolver, destinations: config.destinations };
         let client = Client::builder()
-            .tls_backend_preconfigured(tls(&config.ca_file)?)
+            .tls_backend_preconfigured(tls::client("webhooks", &config.ca_file)?)
             .dns_resolver(Arc::new(checked))
             .no_proxy()
             .redirect(Policy::none())
@@ -140,26 +136,4 @@ fn why(error: &reqwest::Error) -> String {
     }
     let what = if error.is_connect() { "no connection" } else { "no answer" };
     last.map_or_else(|| what.to_owned(), |last| format!("{what}: {last}"))
-}
-
-/// The authorities that browsers trust, or those of a file.
-fn tls(ca_file: &Path) -> Result<ClientConfig> {
-    let roots = if ca_file.as_os_str().is_empty() {
-        RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() }
-    } else {
-        from_file(ca_file).with_context(|| format!("[webhooks] ca_file {}", ca_file.display()))?
-    };
-    Ok(ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(roots)
-        .with_no_client_auth())
-}
-
-fn from_file(path: &Path) -> Result<RootCertStore> {
-    let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_file_iter(path)? {
-        roots.add(certificate?)?;
-    }
-    ensure!(!roots.is_empty(), "there is no certificate in it");
-    Ok(roots)
 }

@@ -117,7 +117,7 @@ pub(super) async fn status(
     let job = own(job, &access)?;
     let counts = match &job.counts {
         Some(counts) => counts.clone(),
-        None => listing::counts_so_far(&connection, id, Category::ALL.len()).await?,
+        None => jobs::counts_so_far(&connection, id, Category::ALL.len()).await?,
     };
     let callback = callback_of(app.store.keys(), &job)?;
     Ok(answer(StatusCode::OK, &JobStatus::of(&job, &counts, callback.as_deref())))

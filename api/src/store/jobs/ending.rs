@@ -19,8 +19,6 @@ pub(in crate::store) const SUM: &str = "
 select items, coalesce((select sum(final) from part where part.job = job.id), 0)::int as done
 from job where id = $1";
 
-pub(in crate::store) const PART_COUNTS: &str = "select counts from part where job = $1";
-
 /// Without the verdicts themselves: a line for each part, or one for a chunk that has none.
 pub(in crate::store) const PROGRESS: &str = "
 select chunk.no, chunk.items, chunk.round, chunk.dead, part.counts
@@ -121,20 +119,13 @@ impl<'a> Ending<'a> {
 
     /// The verdicts by category where everybody has one; else nothing, and [`Self::progress`] tells where to look.
     pub(crate) async fn counts(&self, categories: usize) -> Result<Option<Vec<i32>>, StoreError> {
-        let (sum, counts) =
-            tokio::try_join!(biased; self.tx.prepare_cached(SUM), self.tx.prepare_cached(PART_COUNTS))?;
+        let sum = self.tx.prepare_cached(SUM).await?;
         let row = self.tx.query_one(&sum, &[&self.job]).await?;
         let (items, done): (i32, i32) = (row.get("items"), row.get("done"));
         if done < items {
             return Ok(None);
         }
-        let mut total = vec![0; categories];
-        for row in self.tx.query(&counts, &[&self.job]).await? {
-            for (sum, count) in total.iter_mut().zip(row.get::<_, Vec<i32>>(0)) {
-                *sum += count;
-            }
-        }
-        Ok(Some(total))
+        jobs::counts_so_far(&self.tx, self.job, categories).await.map(Some)
     }
 
     /// How far its chunks have come, in the order of their numbers.

@@ -4,7 +4,7 @@ use deadpool_postgres::GenericClient;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::{JobRow, ending::PART_COUNTS};
+use super::JobRow;
 use crate::store::{StoreError, tasks::Parameter};
 
 /// Paused jobs are being processed. A line without a job, where the page has none: how many there are is told all the same.
@@ -57,20 +57,4 @@ pub(crate) async fn page(
     let total = rows.first().map_or(0, |row| row.get("total"));
     let jobs = rows.iter().filter(|row| row.get::<_, Option<Uuid>>("id").is_some());
     Ok((jobs.map(JobRow::from).collect(), total))
-}
-
-/// Verdicts of a job by category, as far as it has come.
-pub(crate) async fn counts_so_far(
-    client: &impl GenericClient,
-    job: Uuid,
-    categories: usize,
-) -> Result<Vec<i32>, StoreError> {
-    let counts = client.prepare_cached(PART_COUNTS).await?;
-    let mut total = vec![0; categories];
-    for row in client.query(&counts, &[&job]).await? {
-        for (sum, count) in total.iter_mut().zip(row.get::<_, Vec<i32>>(0)) {
-            *sum += count;
-        }
-    }
-    Ok(total)
 }
