@@ -17,9 +17,9 @@ fn twenty_kills_lose_nothing_and_double_nothing() {
     let (mut killed, mut hit, mut jobs, wanted) = (0, 0, 0, kills(20));
     while killed < wanted {
         let job = site.submit(&inputs, &["--offline"]);
-        let is_left = format!("select count(*) > 0 from task where kind = 'chunk' and job = '{job}'");
-        while killed < wanted && site.query(&is_left) == "t" {
-            let worker = site.worker_at_work();
+        while killed < wanted
+            && let Some(worker) = site.worker_at(&job)
+        {
             chance.moment(300);
             worker.kill();
             killed += 1;
@@ -45,14 +45,20 @@ fn three_processes_of_which_one_is_killed_at_a_time() {
     let mut chance = Chance::new();
     let site = Site::new(&MANY_ATTEMPTS);
     let inputs = addresses(50_000);
-    let job = site.submit(&inputs, &["--offline"]);
-    let mut workers: Vec<_> = (0..3).map(|_| site.worker_at_work()).collect();
-    for _ in 0..5 {
-        chance.moment(300);
-        workers.remove(0).kill();
-        workers.push(site.worker_at_work());
+    let mut killed = 0;
+    while killed < 5 {
+        let job = site.submit(&inputs, &["--offline"]);
+        let mut workers: Vec<_> = (0..3).map_while(|_| site.worker_at(&job)).collect();
+        while killed < 5
+            && let Some(next) = site.worker_at(&job)
+        {
+            workers.push(next);
+            chance.moment(300);
+            workers.remove(0).kill();
+            killed += 1;
+        }
+        site.wait_for(&job, "completed");
+        site.is_done(&job, &inputs);
     }
-    site.wait_for(&job, "completed");
-    site.is_done(&job, &inputs);
     site.keeps_secrets();
 }

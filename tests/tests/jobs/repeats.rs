@@ -25,10 +25,10 @@ fn a_kill_costs_one_repeated_question_for_each_that_was_in_flight() {
     let (mut killed, mut jobs, wanted) = (0, 0, kills(5));
     while killed < wanted {
         let job = site.submit(&inputs, &["--deadline", "1h"]);
-        let is_left = format!("select count(*) > 0 from task where kind = 'chunk' and job = '{job}'");
         let mut questions = Questions { net: &net, before: mail::asked_about(&net), known: BTreeSet::new() };
-        while killed < wanted && site.query(&is_left) == "t" {
-            let worker = site.worker_at_work();
+        while killed < wanted
+            && let Some(worker) = site.worker_at(&job)
+        {
             chance.moment(2_500);
             worker.kill();
             killed += 1;

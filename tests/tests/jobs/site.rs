@@ -103,12 +103,29 @@ impl Site {
 
     /// Starts a process that works, and waits until it is at work at some chunk.
     pub(crate) fn worker_at_work(&self) -> Worker {
+        self.worker_that(str::to_owned)
+    }
+
+    /// Starts a process that works, and waits until it is at work. `None`: no chunk of this job is left, others have done
+    /// what there was.
+    pub(crate) fn worker_at(&self, job: &str) -> Option<Worker> {
+        let left = format!("exists (select from task where kind = 'chunk' and job = '{job}')");
+        let is_left = || self.query(&format!("select {left}")) == "t";
+        if !is_left() {
+            return None;
+        }
+        let worker = self.worker_that(|is_at_work| format!("{is_at_work} or not {left}"));
+        is_left().then_some(worker)
+    }
+
+    /// Starts a process that works, and waits for a condition made of that it is at work at some chunk.
+    fn worker_that(&self, condition: impl Fn(&str) -> String) -> Worker {
         let known = self.query("select coalesce(string_agg(quote_literal(id), ','), '''''') from worker");
         let worker = self.worker();
-        let has_chunk = format!(
-            "select count(*) > 0 from task where kind = 'chunk' and state = 'running' and worker::text not in ({known})"
+        let is_at_work = format!(
+            "exists (select from task where kind = 'chunk' and state = 'running' and worker::text not in ({known}))"
         );
-        self.wait(&has_chunk, "t");
+        self.wait(&format!("select {}", condition(&is_at_work)), "t");
         worker
     }
 
