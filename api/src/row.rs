@@ -2,7 +2,10 @@
 
 use mailsonde_engine::{Reason, Verdict};
 
-use crate::verification::{Moment, Suggestion};
+use crate::{
+    csv::formula::guarded,
+    verification::{Moment, Suggestion},
+};
 
 /// Names of the columns, in order.
 pub(crate) const COLUMNS: [&str; 9] = [
@@ -17,27 +20,27 @@ pub(crate) const COLUMNS: [&str; 9] = [
     "ev_verified_at",
 ];
 
+/// The column that follows where duplicates are marked: the row in which the mailbox stood first.
+pub(crate) const DUPLICATE_OF: &str = "ev_duplicate_of_row";
+
 /// The cells of a verdict, one for each of [`COLUMNS`].
 pub(crate) fn cells(verdict: &Verdict, moment: &Moment) -> [String; COLUMNS.len()] {
     let judgement = &verdict.judgement;
     let flags = judgement.flags;
     let word = |word: fn(&Reason) -> &str| {
-        judgement.reason.as_ref().map(|reason| no_formula(word(reason).to_owned())).unwrap_or_default()
+        judgement.reason.as_ref().map(|reason| guarded(word(reason)).into_owned()).unwrap_or_default()
     };
     [
         judgement.category.word().to_owned(),
         word(Reason::group),
         word(Reason::word),
         format!("{:.2}", judgement.confidence.as_f64()),
-        Suggestion::of(verdict).map(|suggestion| no_formula(suggestion.to_string())).unwrap_or_default(),
+        Suggestion::of(verdict)
+            .map(|suggestion| guarded(&suggestion.to_string()).into_owned())
+            .unwrap_or_default(),
         flags.is_catch_all.to_string(),
         flags.is_disposable.to_string(),
         flags.role.is_some().to_string(),
         format!("{:.0}", moment.verified_at),
     ]
-}
-
-/// A spreadsheet runs a cell that begins like a formula; ours never do.
-fn no_formula(cell: String) -> String {
-    if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{cell}") } else { cell }
 }

@@ -35,9 +35,17 @@ const BATCHES_WAITING_MAX: usize = 100;
 /// Retries that are due within this time leave together, in one session where they can.
 const TOGETHER: Duration = Duration::from_secs(10);
 
+/// The stage that repeated inputs run through too: whether something is an address, each row is told for itself.
+const SYNTAX: &str = "syntax";
+
+/// Who finds what a list itself says of an input.
+const SOURCE: &str = "list";
+
 /// A pipeline with what a run of it needs.
 pub struct Verifier {
     pipeline: Pipeline,
+    /// What of it repeated inputs run through.
+    reading: Pipeline,
     policy: Policy,
     deadline: Duration,
     patience: Duration,
@@ -50,6 +58,20 @@ pub struct Inputs {
     pub first_row: u64,
     /// At most [`BATCH_MAX`].
     pub inputs: Vec<String>,
+}
+
+/// A batch of inputs, in which those are marked that name the mailbox of an earlier row. Nobody is asked about them.
+pub struct Marked {
+    /// The batch.
+    pub inputs: Inputs,
+    /// For each input the earlier row, from 1; none where this is shorter.
+    pub duplicate_of: Vec<Option<u64>>,
+}
+
+impl From<Inputs> for Marked {
+    fn from(inputs: Inputs) -> Self {
+        Self { inputs, duplicate_of: Vec::new() }
+    }
 }
 
 /// A judged batch.
@@ -77,7 +99,8 @@ impl Verifier {
     /// `policy`: how findings are judged; `deadline`: the time for one run of a batch.
     pub fn new(pipeline: Pipeline, policy: Policy, deadline: Duration) -> Self {
         let at_work = Semaphore::new(BATCHES_AT_WORK_MAX);
-        Self { pipeline, policy, deadline, patience: Duration::ZERO, at_work }
+        let reading = pipeline.only(SYNTAX);
+        Self { pipeline, reading, policy, deadline, patience: Duration::ZERO, at_work }
     }
 
     /// The same, that asks servers again which want us to come back later, for as long as this.
@@ -88,8 +111,32 @@ impl Verifier {
 
     /// Verifies one batch.
     pub async fn verify(&self, batch: Inputs) -> Verified {
+        self.verify_marked(batch.into()).await
+    }
+
+    async fn verify_marked(&self, batch: Marked) -> Verified {
         let began = Instant::now();
-        let subjects = batch.inputs.into_iter().map(Subject::new).collect();
+        let Marked { inputs: Inputs { first_row, inputs }, duplicate_of } = batch;
+        let rows = 0..inputs.len();
+        let earlier = |at: usize| duplicate_of.get(at).copied().flatten();
+        let (mut firsts, mut repeats) = (Vec::new(), Vec::new());
+        for (at, input) in inputs.into_iter().enumerate() {
+            match earlier(at) {
+                None => firsts.push(Subject::new(input)),
+                Some(row) => repeats.push(repeat(input, row)),
+            }
+        }
+        let (firsts, reports) = self.ask(firsts, began).await;
+        let (mut firsts, mut repeats) = (firsts.into_iter(), self.read(repeats).await.into_iter());
+        let subjects =
+            rows.filter_map(|at| if earlier(at).is_some() { repeats.next() } else { firsts.next() });
+        let verdicts = subjects.map(|subject| Verdict::of(subject, self.policy)).collect();
+        let verified_at = Timestamp::try_from(SystemClock.now()).unwrap_or(Timestamp::UNIX_EPOCH);
+        Verified { first_row, verdicts, reports, moment: Moment { verified_at, took: began.elapsed() } }
+    }
+
+    /// Asks about subjects, and again as often as their servers want, within patience.
+    async fn ask(&self, subjects: Vec<Subject>, began: Instant) -> (Vec<Subject>, Vec<SlotReport>) {
         let (mut subjects, mut reports) = self.run(subjects, 0).await;
         let mut due = self.put_off(&subjects, 0..subjects.len(), began);
         for attempt in 1.. {
@@ -109,10 +156,14 @@ impl Verifier {
             due = later;
             due.extend(self.put_off(&subjects, positions.into_iter(), began));
         }
-        let verdicts = subjects.into_iter().map(|subject| Verdict::of(subject, self.policy)).collect();
-        let verified_at = Timestamp::try_from(SystemClock.now()).unwrap_or(Timestamp::UNIX_EPOCH);
-        let moment = Moment { verified_at, took: began.elapsed() };
-        Verified { first_row: batch.first_row, verdicts, reports, moment }
+        (subjects, reports)
+    }
+
+    /// Repeated inputs: whether they are addresses at all.
+    async fn read(&self, subjects: Vec<Subject>) -> Vec<Subject> {
+        let mut batch = Batch::new(subjects);
+        self.reading.run(&Context::within(self.deadline), &mut batch).await;
+        batch.into_subjects()
     }
 
     /// One run of the pipeline. Who waits for a retry meanwhile is in nobody's way.
@@ -142,7 +193,7 @@ impl Verifier {
     /// Those of `sink`; what is in flight is dropped then.
     pub async fn stream(
         self: Arc<Self>,
-        mut batches: mpsc::Receiver<Inputs>,
+        mut batches: mpsc::Receiver<impl Into<Marked>>,
         order: Order,
         mut sink: impl FnMut(Verified) -> io::Result<()>,
     ) -> io::Result<()> {
@@ -154,8 +205,8 @@ impl Verifier {
             tokio::select! {
                 batch = batches.recv(), if is_open && in_flight.len() < in_flight_max => match batch {
                     Some(batch) => {
-                        let verifier = self.clone();
-                        in_flight.push(Running(tokio::spawn(async move { verifier.verify(batch).await })));
+                        let (verifier, batch) = (self.clone(), batch.into());
+                        in_flight.push(Running(tokio::spawn(async move { verifier.verify_marked(batch).await })));
                     }
                     None => is_open = false,
                 },
@@ -164,6 +215,13 @@ impl Verifier {
         }
         Ok(())
     }
+}
+
+/// An input whose mailbox stood in an earlier row.
+fn repeat(input: String, row: u64) -> Subject {
+    let mut subject = Subject::new(input);
+    subject.note(&Arc::from(SOURCE), Finding::DuplicateOf(row));
+    subject
 }
 
 /// Nobody answered about the mailbox.

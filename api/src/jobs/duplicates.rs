@@ -19,7 +19,7 @@ pub(crate) fn mark(inputs: &[String]) -> Vec<Option<u32>> {
 
 /// Mailboxes by two hashes of 64 bits. Their keys are drawn anew each time, so nobody can choose inputs that clash.
 #[derive(Default)]
-struct Seen {
+pub(crate) struct Seen {
     hashers: [RandomState; 2],
     first: HashMap<[u64; 2], u32>,
     /// A-labels of domains that were written otherwise.
@@ -29,7 +29,9 @@ struct Seen {
 }
 
 impl Seen {
-    fn before(&mut self, row: u32, input: &str) -> Option<u32> {
+    /// The number of the row in which the mailbox of `input` stood first, where that was an earlier one. Rows are asked
+    /// about in their order.
+    pub(crate) fn before(&mut self, row: u32, input: &str) -> Option<u32> {
         let (local, domain) = input.trim().rsplit_once('@')?;
         self.mailbox.clear();
         self.mailbox.push_str(local);

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used)] // tests, and what they share
 
+mod csv;
+
 use std::{fs, io::Read as _, path::PathBuf};
 
 use mailsonde_tests::mailsonde::{Mailsonde, Run};
