@@ -224,15 +224,12 @@ impl Pipeline {
 
 /// Runs one stage under its limits. Returns why it ended early, if it did.
 async fn run_slot(slot: &Slot, cx: &Context, batch: &mut Batch) -> Option<(FaultCause, String)> {
-    let own = slot.deadline.map(|limit| Instant::now() + limit);
-    let (until, late) = match own {
-        Some(own) if own < cx.deadline => (own, FaultCause::Deadline),
-        _ => (cx.deadline, FaultCause::RequestDeadline),
-    };
-    let cx = Context { deadline: until, ..cx.clone() };
-    let mut canceled = cx.canceled.clone();
+    let own = slot.deadline.map(|limit| Instant::now() + limit).filter(|own| *own < cx.deadline);
+    let shorter = own.map(|deadline| Context { deadline, ..cx.clone() });
+    let late = if shorter.is_some() { FaultCause::Deadline } else { FaultCause::RequestDeadline };
+    let cx = shorter.as_ref().unwrap_or(cx);
     // Within a future of its own, so that a panic before the stage's future exists is caught too.
-    let work = AssertUnwindSafe(async { slot.stage.run(&cx, batch).await }).catch_unwind();
+    let work = AssertUnwindSafe(async { slot.stage.run(cx, batch).await }).catch_unwind();
     tokio::select! {
         biased;
         done = work => match done {
@@ -240,14 +237,14 @@ async fn run_slot(slot: &Slot, cx: &Context, batch: &mut Batch) -> Option<(Fault
             Ok(Err(error)) => Some((FaultCause::Error, error.to_string())),
             Err(_) => Some((FaultCause::Panic, "the stage panicked".into())),
         },
-        () = tokio::time::sleep_until(until) => Some((late, "the deadline passed first".into())),
-        () = is_canceled(&mut canceled) => Some((FaultCause::Canceled, "the caller left".into())),
+        () = tokio::time::sleep_until(cx.deadline) => Some((late, "the deadline passed first".into())),
+        () = is_canceled(cx) => Some((FaultCause::Canceled, "the caller left".into())),
     }
 }
 
 /// Ends when the caller cancels; never, when nobody can.
-async fn is_canceled(canceled: &mut tokio::sync::watch::Receiver<bool>) {
-    if canceled.wait_for(|canceled| *canceled).await.is_err() {
+async fn is_canceled(cx: &Context) {
+    if cx.canceled.clone().wait_for(|canceled| *canceled).await.is_err() {
         std::future::pending::<()>().await;
     }
 }
