@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::{Usage, args::JobFormat, client, human::FAINT, service::Service};
 use crate::{
     assembly::Parts,
+    facade::email_verifier::moment,
     store::webhooks::{self, StoredSecret},
     webhooks::{
         Guard, Message,
@@ -70,7 +71,7 @@ fn overlap(text: &str) -> Result<Duration, String> {
     match humantime::parse_duration(text) {
         Ok(overlap) if overlap <= OVERLAP_MAX => Ok(overlap),
         Ok(_) => Err("more than 30 days".into()),
-        Err(_) => Err("no time such as 24h".into()),
+        Err(_) => Err("not a time such as 24h".into()),
     }
 }
 
@@ -123,21 +124,17 @@ fn list(service: &Service, named: &str, format: JobFormat) -> Result<()> {
 fn object(secret: &StoredSecret) -> serde_json::Value {
     json!({
         "id": secret.id,
-        "created_at": seconds(secret.created_at),
-        "expires_at": secret.expires_at.map(seconds),
+        "created_at": moment(secret.created_at),
+        "expires_at": secret.expires_at.map(moment),
     })
 }
 
 fn line(secret: &StoredSecret) -> String {
     let end = match secret.expires_at {
-        Some(expires_at) => format!("signs until {}", seconds(expires_at)),
+        Some(expires_at) => format!("signs until {}", moment(expires_at)),
         None => "signs".into(),
     };
-    format!("{} {end} {FAINT}made {}{FAINT:#}", secret.id, seconds(secret.created_at))
-}
-
-fn seconds(moment: Timestamp) -> String {
-    format!("{moment:.0}")
+    format!("{} {end} {FAINT}made {}{FAINT:#}", secret.id, moment(secret.created_at))
 }
 
 fn test(service: &Service, named: &str, url: &str) -> Result<()> {
@@ -158,9 +155,22 @@ fn test(service: &Service, named: &str, url: &str) -> Result<()> {
 
 async fn send(service: &Service, client: Uuid, url: &str) -> Result<Uuid> {
     let store = &service.store;
-    let body = json!({ "type": "webhook.test", "timestamp": seconds(Timestamp::now()), "data": {} });
+    let body = json!({ "type": "webhook.test", "timestamp": moment(Timestamp::now()), "data": {} });
     let message = Message { url: url.into(), body: body.to_string() };
     let webhook = message.sealed(store.keys(), client, None);
     webhooks::add(&store.request().await?, &webhook).await?;
     Ok(webhook.id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn old_secrets_sign_for_a_time_that_can_be_read_and_not_for_ever() {
+        assert_eq!(overlap("24h"), Ok(Duration::from_hours(24)));
+        assert_eq!(overlap("30d"), Ok(OVERLAP_MAX));
+        assert_eq!(overlap("31d"), Err("more than 30 days".into()));
+        assert_eq!(overlap("soon"), Err("not a time such as 24h".into()));
+    }
 }

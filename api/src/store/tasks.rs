@@ -92,9 +92,12 @@ with failed as (
 )
 select is_dead from failed";
 
+/// A webhook's deadline is when it comes back, not when it came about: else those that find no place again and again would
+/// pass all chunks.
 pub(super) const SNOOZE: &str = "
 update task set state = 'ready', worker = null, leased_until = null, snoozes = snoozes + 1,
-    due_at = now() + $3 * interval '1 second'
+    due_at = now() + $3 * interval '1 second',
+    deadline_at = case when kind = 'webhook' then now() + $3 * interval '1 second' else deadline_at end
 where id = $1 and fence = $2 and state = 'running'";
 
 pub(super) const HAND_BACK: &str = "

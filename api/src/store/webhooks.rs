@@ -22,7 +22,8 @@ with added as (
 insert into task (kind, client, webhook, deadline_at) select 'webhook', $6, id, now() from added";
 
 pub(super) const WAITING: &str = "
-select webhook.id, webhook.client, webhook.host, webhook.sealed, webhook.attempts, clock_timestamp() as now
+select webhook.id, webhook.client, webhook.host, webhook.sealed, webhook.attempts, webhook.created_at,
+    clock_timestamp() as now
 from task join webhook on webhook.id = task.webhook
 where task.id = $1 and task.fence = $2 and task.state = 'running' and webhook.state = 'pending'";
 
@@ -65,7 +66,7 @@ delete from webhook where id in (
     limit $2
 )";
 
-/// Taken by those who change secrets, a number for each client: two at once could both draw the first one.
+/// Taken by those who change secrets, of whichever client, since that is seldom: two at once could both draw the first one.
 const SECRETS_LOCK: i64 = 0x6d73_7365_6372_6574;
 
 /// A webhook on its way in.
@@ -91,6 +92,7 @@ pub(crate) struct Waiting {
     pub(crate) sealed: Vec<u8>,
     /// Tries that have failed.
     pub(crate) attempts: i32,
+    pub(crate) created_at: Timestamp,
     /// The present moment, by the database's clock.
     pub(crate) now: Timestamp,
 }
@@ -150,6 +152,7 @@ pub(crate) async fn waiting(
         host: row.get("host"),
         sealed: row.get("sealed"),
         attempts: row.get("attempts"),
+        created_at: row.get("created_at"),
         now: row.get("now"),
     }))
 }

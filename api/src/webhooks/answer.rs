@@ -22,6 +22,9 @@ pub(super) enum Answer {
     },
     /// None, and why.
     Silence(String),
+    /// None, since the receiver was not asked: why, and when it may be at the earliest. It counts as a try, so that each
+    /// message has an end, and one that cannot be delivered comes ever more seldom.
+    NotAsked { why: &'static str, wait: Duration },
 }
 
 /// What becomes of the message.
@@ -41,10 +44,16 @@ impl Answer {
             Self::Http { status: 200..=299, .. } => Outcome::Delivered,
             // Gone: nobody wants it any more.
             Self::Http { status: 410, .. } => Outcome::Failed { error: self.error(), wait: None },
-            Self::Http { retry_after, .. } => {
-                Outcome::Failed { error: self.error(), wait: wait_after(failures, *retry_after) }
-            }
-            Self::Silence(_) => Outcome::Failed { error: self.error(), wait: wait_after(failures, None) },
+            _ => Outcome::Failed { error: self.error(), wait: wait_after(failures, self.asked()) },
+        }
+    }
+
+    /// How long to wait at least.
+    fn asked(&self) -> Option<Duration> {
+        match self {
+            Self::Http { retry_after, .. } => *retry_after,
+            Self::Silence(_) => None,
+            Self::NotAsked { wait, .. } => Some(*wait),
         }
     }
 
@@ -55,6 +64,7 @@ impl Answer {
                 if text.is_empty() { status.to_string() } else { format!("{status}: {text}") }
             }
             Self::Silence(why) => shown(why),
+            Self::NotAsked { why, .. } => format!("not tried: {why}"),
         }
     }
 }
@@ -122,6 +132,14 @@ mod tests {
     fn who_asks_for_time_gets_it() {
         assert_eq!(failed(&http(429, Some(77), ""), 0).1, Some(77));
         assert_eq!(failed(&http(503, Some(1_000_000), ""), 0).1, Some(86_400));
+    }
+
+    #[test]
+    fn not_to_be_asked_counts_and_waits_as_long_as_either_wants() {
+        let not_asked = |wait| Answer::NotAsked { why: "it rests", wait: Duration::from_secs(wait) };
+        assert_eq!(failed(&not_asked(77), 0), ("not tried: it rests".into(), Some(77)));
+        assert!((240..=360).contains(&failed(&not_asked(1), 1).1.unwrap()));
+        assert_eq!(failed(&not_asked(1), 9).1, None);
     }
 
     #[test]

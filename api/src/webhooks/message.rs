@@ -65,7 +65,9 @@ pub(crate) fn of_job(keys: &Keyring, job: &JobRow) -> Result<Option<NewWebhook>,
     let body = match (job.facade.as_str(), end) {
         // Who cancels knows.
         (email_verifier::WORD, End::Canceled) => return Ok(None),
-        (email_verifier::WORD, End::Done | End::DeadlinePassed) => of_email_verifier(job, &url)?,
+        (email_verifier::WORD, End::Done | End::DeadlinePassed) => {
+            of_email_verifier(job, &url, job.filename(keys)?.as_deref())?
+        }
         (other, _) => {
             tracing::warn!("the end of job {} is not told: jobs of `{other}` have no webhooks yet", job.id);
             return Ok(None);
@@ -75,7 +77,7 @@ pub(crate) fn of_job(keys: &Keyring, job: &JobRow) -> Result<Option<NewWebhook>,
 }
 
 /// `{"type":"job.completed","timestamp":…,"data":{"job":JobStatus}}`.
-fn of_email_verifier(job: &JobRow, url: &str) -> Result<String, StoreError> {
+fn of_email_verifier(job: &JobRow, url: &str, filename: Option<&str>) -> Result<String, StoreError> {
     #[derive(Serialize)]
     struct Envelope<'a> {
         r#type: &'static str,
@@ -86,7 +88,7 @@ fn of_email_verifier(job: &JobRow, url: &str) -> Result<String, StoreError> {
     struct Data<'a> {
         job: JobStatus<'a>,
     }
-    let status = JobStatus::of(job, job.counts.as_deref().unwrap_or_default(), Some(url));
+    let status = JobStatus::of(job, job.counts.as_deref().unwrap_or_default(), Some(url), filename);
     let timestamp = email_verifier::moment(job.ended_at.unwrap_or(Timestamp::UNIX_EPOCH));
     let envelope = Envelope { r#type: "job.completed", timestamp, data: Data { job: status } };
     serde_json::to_string(&envelope).map_err(|error| StoreError::Refused(error.to_string().into()))

@@ -9,7 +9,7 @@
 //! | `secrets`, `signature` | how a receiver knows that it is from us (Standard Webhooks) |
 //! | `delivery`, `courier`, `answer` | one try: its task, its request, what came back |
 //! | `schedule` | when the next try is |
-//! | `lanes` | a host that does not answer holds up no other |
+//! | `lanes` | how many go out at once: a host that does not answer, and a client with many, hold up nobody else |
 //! | `config` | the table `[webhooks]` |
 
 mod answer;
@@ -29,7 +29,7 @@ mod testing;
 pub(crate) use self::{
     config::WebhooksConfig,
     courier::Courier,
-    delivery::deliver,
+    delivery::{CLOCK_MAX, deliver},
     guard::Guard,
     message::{Message, callback_of, of_job},
 };

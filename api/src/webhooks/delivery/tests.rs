@@ -1,5 +1,7 @@
 //! Messages in a real store, to receivers on loopback. What takes hours is moved in the table, not waited for.
 
+mod waits;
+
 use std::sync::Arc;
 
 use deadpool_postgres::Object;
@@ -322,7 +324,8 @@ async fn who_is_killed_before_it_is_written_down_leaves_it_to_others_under_the_s
 fn waiting_of(id: &str) -> Waiting {
     let id = id.parse().unwrap();
     let now = Timestamp::now();
-    Waiting { id, client: LOCAL_CLIENT, host: Vec::new(), sealed: Vec::new(), attempts: 0, now }
+    let (client, host, sealed) = (LOCAL_CLIENT, Vec::new(), Vec::new());
+    Waiting { id, client, host, sealed, attempts: 0, created_at: now, now }
 }
 
 #[tokio::test]
@@ -344,59 +347,16 @@ async fn whoever_is_told_to_stop_gives_it_back() {
     assert_eq!(site.state().await, "pending 0");
 }
 
-#[tokio::test]
-async fn a_host_that_is_silent_delays_no_other() {
-    let mut config = laboratory();
-    config.per_host_max = 1;
-    let site = Site::of(testing::store_without_tasks().await, config);
-    let (mut silent, mut other) =
-        (Receiver::start(|_| SILENT.to_vec()).await, Receiver::saying("200 OK").await);
-    for _ in 0..3 {
-        site.add(&silent.url).await;
-    }
-    let first = site.claim().await.unwrap();
-    let (go_on, mut word) = watch::channel(Word::GoOn);
-    let waits = deliver(&site.store, &site.courier, first.lease, &mut word);
-    let others = async {
-        silent.next().await;
-        // Those behind it are put off, and have not failed.
-        for _ in 0..2 {
-            let task = site.claim().await.unwrap();
-            assert!(matches!(site.deliver(&task).await, Ok(Done::Snooze(_))));
-        }
-        // 127.0.0.2 is another host.
-        let url = other.url.replace("127.0.0.1", "localhost");
-        site.add(&url).await;
-        assert_eq!(site.turn().await, Done::Settled);
-        other.next().await;
-        go_on.send_replace(Word::Stop);
-    };
-    let (waited, ()) = tokio::join!(waits, others);
-    assert_eq!(waited.unwrap(), Done::HandBack);
-    assert_eq!(
-        site.ask("select string_agg(state || attempts, ' ' order by created_at) from webhook").await,
-        "pending0 pending0 pending0 delivered1"
-    );
-}
-
-#[tokio::test]
-async fn a_webhook_that_cannot_be_opened_is_a_fault_of_ours() {
-    let site = Site::new().await;
-    site.add("http://127.0.0.1:9/").await;
-    let keys = Keyring::from_text("00000009 CQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQk=\n").unwrap();
-    let site = Site { store: testing::another(&site.store, keys), ..site };
-    let task = site.claim().await.unwrap();
-    assert!(matches!(site.deliver(&task).await, Err(TaskError::Store(StoreError::Sealed(_)))));
-}
-
 /// Submits a job as a product does.
 async fn submit(store: &Store, facade: &'static str, callback: Option<&str>) -> Uuid {
     use crate::jobs::{capacity::Site, submit};
     let settings = mailsonde_config::Settings::load(None).unwrap();
     let config: JobsConfig = settings.section("jobs").unwrap();
     let request = submit::Request {
+        id: submit::new_id(),
         client: LOCAL_CLIENT,
         facade,
+        source: submit::Source::LIST,
         callback: callback.map(Into::into),
         pipeline: "verify".into(),
         skips: Vec::new(),
@@ -405,6 +365,7 @@ async fn submit(store: &Store, facade: &'static str, callback: Option<&str>) -> 
         retention: None,
         is_billed: false,
         inputs: vec!["jane@example.com".into(), "joe@example.com".into()],
+        answer: None,
     };
     submit::submit(store, &config, &Site::new(&settings, &config).unwrap(), request).await.unwrap()
 }
