@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 pub(crate) use self::{
     directory::Directory,
-    issue::{id_of, issue, rotate},
+    issue::{id_of, issue, issue_with_client, rotate},
     scopes::Scope,
 };
 use crate::store::StoreError;
@@ -34,7 +34,7 @@ impl Facade {
     pub(crate) const ALL: [Self; 3] = [Self::EmailVerifier, Self::Relentless, Self::Tasks];
 
     /// Its word in the store and on the command line.
-    pub(crate) fn word(self) -> &'static str {
+    pub(crate) const fn word(self) -> &'static str {
         match self {
             Self::EmailVerifier => "email-verifier",
             Self::Relentless => "relentless",

@@ -1,22 +1,21 @@
 //! Who has come to 80 or 100 % of a monthly quota is told: by a line in the log, and a webhook where the client wants one.
 //! Once a month each. What counts is what was done; what is held for work under way may yet cost nothing.
 
+use jiff::civil::Date;
 use serde::Serialize;
+use uuid::Uuid;
 
 use super::Usage;
 use crate::{
     facade::email_verifier,
     store::{
-        Store, StoreError,
+        Connection, Store, StoreError,
         billing::{self, Reached, Telling},
         keys::{Keyring, Row},
         webhooks,
     },
     webhooks::Message,
 };
-
-/// Percent of the quota at which somebody is told. The statements of the store know them too.
-const THRESHOLDS: [i16; 2] = [80, 100];
 
 /// `{"type":"usage.threshold","timestamp":…,"data":{"threshold":0.8,"usage":Usage}}`.
 #[derive(Debug, Serialize)]
@@ -32,15 +31,35 @@ struct Data<'a> {
     usage: &'a Usage,
 }
 
-/// Tells all who are to be told.
+/// Tells all who are to be told. One that cannot be told keeps nobody else from it.
+///
+/// # Errors
+/// The store is away, or does not say who is to be told.
 pub(super) async fn tell(store: &Store) -> Result<(), StoreError> {
-    let mut client = store.worker().await?;
-    for (of, month) in billing::due(&client).await? {
-        let Some(telling) = Telling::begin(&mut client, of, month).await? else { continue };
-        for message in messages(store.keys(), &telling.reached) {
-            webhooks::add(&telling.tx, &message.sealed(store.keys(), of, None)).await?;
+    let mut connection = store.worker().await?;
+    for (of, month) in billing::due(&connection).await? {
+        match tell_one(store.keys(), &mut connection, of, month).await {
+            Err(error @ StoreError::Away(_)) => return Err(error),
+            Err(error) => tracing::warn!("client {of} cannot be told of its usage: {error}"),
+            Ok(()) => {}
         }
-        log(&telling.end().await?);
+    }
+    Ok(())
+}
+
+async fn tell_one(
+    keys: &Keyring,
+    connection: &mut Connection,
+    of: Uuid,
+    month: Date,
+) -> Result<(), StoreError> {
+    let Some(telling) = Telling::begin(connection, of, month).await? else { return Ok(()) };
+    for message in messages(keys, &telling.reached) {
+        webhooks::add(&telling.tx, &message.sealed(keys, of, None)).await?;
+    }
+    // The client's requests wait for what comes now.
+    if let Some(reached) = telling.end().await? {
+        log(&reached);
     }
     Ok(())
 }
@@ -49,13 +68,13 @@ pub(super) async fn tell(store: &Store) -> Result<(), StoreError> {
 fn messages(keys: &Keyring, reached: &Reached) -> Vec<Message> {
     let Some(url) = alert_url(keys, reached) else { return Vec::new() };
     let (timestamp, usage) = (email_verifier::moment(reached.at), Usage::from(&reached.usage));
-    let message = |threshold: i16| {
-        let data = Data { threshold: f64::from(threshold) / 100.0, usage: &usage };
+    let message = |threshold: &i16| {
+        let data = Data { threshold: f64::from(*threshold) / 100.0, usage: &usage };
         let envelope = Envelope { r#type: "usage.threshold", timestamp: &timestamp, data };
         let body = serde_json::to_string(&envelope).expect("numbers and texts can be written");
         Message { url: url.clone(), body }
     };
-    thresholds(reached).map(message).collect()
+    reached.thresholds.iter().map(message).collect()
 }
 
 /// An address that cannot be read keeps nobody else from being told.
@@ -72,15 +91,9 @@ fn alert_url(keys: &Keyring, reached: &Reached) -> Option<String> {
     }
 }
 
-/// The thresholds that were reached since somebody was told last.
-fn thresholds(reached: &Reached) -> impl Iterator<Item = i16> {
-    let (before, now) = (reached.before, reached.now);
-    THRESHOLDS.into_iter().filter(move |threshold| before < *threshold && *threshold <= now)
-}
-
 fn log(reached: &Reached) {
     let usage = Usage::from(&reached.usage);
-    for threshold in thresholds(reached) {
+    for threshold in &reached.thresholds {
         tracing::warn!(
             "client {} has used {threshold} % of its quota for {}: {} of {}",
             usage.client_id,

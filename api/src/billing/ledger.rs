@@ -1,7 +1,7 @@
 //! The ledger: what requests cost, written down before they are answered.
 //!
 //! One task of the process, the clerk, takes all that has arrived while it was writing, and writes it as one group: so a
-//! single request waits for one commit, and a thousand at once wait for one or two. No clock is looked at.
+//! single request waits for one commit, and a thousand at once wait for one or two.
 //!
 //! Who waits no longer – the time is over, or the client has gone – pays nothing: what was not written yet is left out,
 //! and what was written is taken back with the next group.
@@ -12,7 +12,10 @@ use std::{sync::Arc, time::Duration};
 
 use jiff::civil::Date;
 use tokio::{
-    sync::{mpsc, oneshot},
+    sync::{
+        mpsc::{self, error::TrySendError},
+        oneshot,
+    },
     task::AbortHandle,
     time::timeout,
 };
@@ -25,8 +28,9 @@ use crate::{
     store::{Shared, StoreError},
 };
 
-/// Requests that may wait for the clerk. More are refused: more than this have no room in the process anyway.
-const WAITING_MAX: usize = 16_384;
+/// Requests that may wait for the clerk: sixteen groups, about as many as are written before their callers lose patience.
+/// More are refused at once.
+pub(super) const WAITING_MAX: usize = 16_384;
 
 /// How long a request waits to be written down. With less, a restart of the database is an error for many; with more,
 /// callers do not hear in two seconds that it is away.
@@ -169,7 +173,10 @@ impl Ledger {
         let asked = async {
             let (reply, answer) = oneshot::channel();
             let closed = || StoreError::Away("the ledger is closed".into());
-            self.ops.send(op(reply)).await.map_err(|_| closed())?;
+            self.ops.try_send(op(reply)).map_err(|refused| match refused {
+                TrySendError::Full(_) => StoreError::Busy("too many requests wait to be written down".into()),
+                TrySendError::Closed(_) => closed(),
+            })?;
             answer.await.unwrap_or_else(|_| Err(closed().into()))
         };
         timeout(PATIENCE, asked).await.ok()

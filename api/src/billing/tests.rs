@@ -1,6 +1,8 @@
 //! The ledger in a real Postgres: several processes at once, others in the way, a database that goes away, months.
 
+mod alerts;
 mod faults;
+mod limits;
 mod months;
 
 use std::sync::Arc;

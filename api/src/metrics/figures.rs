@@ -18,7 +18,7 @@ use crate::store::{
 /// How often it is asked at most. Who scrapes does so every 15 s or less often.
 const EVERY: Duration = Duration::from_secs(5);
 
-/// How long a scrape waits for it.
+/// How long a scrape waits for it: a little longer than one of its statements may take.
 const WAIT_MAX: Duration = Duration::from_secs(3);
 
 /// The last answer, and when it was asked for.
@@ -55,7 +55,7 @@ impl Figures {
 }
 
 async fn read(store: &Shared) -> Result<Snapshot, StoreError> {
-    figures::read(&store.worker().await?).await
+    figures::read(&mut store.worker().await?).await
 }
 
 fn told(snapshot: &Snapshot) -> Vec<MetricFamily> {

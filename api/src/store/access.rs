@@ -16,7 +16,7 @@ pub(super) const ADD: &str = "
 insert into api_key (id, client, facade, hint, digest, scopes, expires_at)
 values ($1, $2, $3, $4, $5, $6, coalesce($7::timestamptz, now() + $8::float8 * interval '1 second'))";
 
-/// A key that has ended already stays as it is.
+/// A key that was revoked already stays as it is. One that has expired is none of those.
 pub(super) const END: &str = "
 update api_key set revoked_at = least(revoked_at, now() + $2 * interval '1 second')
 where id = $1 and coalesce(revoked_at > now(), true) returning client";
@@ -113,7 +113,7 @@ pub(crate) async fn add(
     Ok(())
 }
 
-/// Ends a key after some time; all processes hear of it. False: there is none, or it has ended already.
+/// Ends a key after some time; all processes hear of it. False: there is none, or it was revoked already.
 pub(crate) async fn revoke(client: &mut Client, key: Uuid, after: Duration) -> Result<bool, StoreError> {
     let tx = client.transaction().await?;
     let is_done = end(&tx, key, after).await?;
@@ -121,7 +121,8 @@ pub(crate) async fn revoke(client: &mut Client, key: Uuid, after: Duration) -> R
     Ok(is_done)
 }
 
-/// Puts a new key in the place of another one, which ends after the grace. False: there is none, or it has ended already.
+/// Puts a new key in the place of another one, which ends after the grace. That may have expired: the new one has as long
+/// again. False: there is none, or it was revoked already.
 pub(crate) async fn rotate(
     client: &mut Client,
     key: Uuid,

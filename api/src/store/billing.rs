@@ -79,29 +79,27 @@ pub(super) const QUOTAS: &str = "
 select client.id as client, billing_month() as month, coalesce(settled, 0) as settled,
     coalesce(reserved, 0) as reserved, monthly_quota, hard_cap
 from client left join usage on usage.client = client.id and usage.month = billing_month()
-where monthly_quota is not null order by client.id limit $1";
+where monthly_quota is not null
+order by coalesce(usage.settled + usage.reserved, 0)::float8 / nullif(monthly_quota, 0) desc nulls last, client.id
+limit $1";
 
 /// Who has come to a threshold that nobody was told of. A month is looked at for another day after its end.
 pub(super) const DUE: &str = "
 select usage.client, month from client join usage on usage.client = client.id
 where monthly_quota is not null and month >= date_trunc('month', (now() - interval '1 day') at time zone 'UTC')::date
-    and settled > 0 and told < case
-        when settled >= monthly_quota then 100 when settled::numeric * 5 >= monthly_quota::numeric * 4 then 80 else 0
-    end
+    and exists (select from reached(settled, monthly_quota) as percent where percent > told)
 order by usage.client, month limit $1";
 
+/// The thresholds that nobody was told of yet, the lowest first.
+pub(super) const REACHED: &str = "
+select usage.client, month, settled, reserved, monthly_quota, hard_cap, alert_url, told,
+    array(select percent from reached(settled, monthly_quota) as percent where percent > told order by percent) as reached,
+    clock_timestamp() as now
+from usage join client on client.id = usage.client
+where usage.client = $1 and month = $2";
+
 /// Notes that it is told. Of two who tell at the same time, one finds that it was told.
-pub(super) const TELL: &str = "
-with line as (
-    select usage.client, month, settled, reserved, monthly_quota, hard_cap, alert_url, told as before, case
-        when settled >= monthly_quota then 100 when settled::numeric * 5 >= monthly_quota::numeric * 4 then 80 else 0
-    end as reached
-    from usage join client on client.id = usage.client
-    where usage.client = $1 and month = $2 and settled > 0 for update of usage
-)
-update usage set told = reached from line
-where usage.client = line.client and usage.month = line.month and before < reached
-returning line.*, clock_timestamp() as now";
+pub(super) const TOLD: &str = "update usage set told = $4 where client = $1 and month = $2 and told = $3";
 
 /// Ledgers that were not heard of for a day: their processes are gone.
 pub(super) const DROP_LEDGERS: &str = "delete from ledger where seen_at < now() - interval '1 day'";
@@ -232,13 +230,12 @@ pub(crate) async fn due(client: &impl GenericClient) -> Result<Vec<(Uuid, Date)>
     Ok(client.query(&due, &[&DUE_MAX]).await?.iter().map(|row| (row.get(0), row.get(1))).collect())
 }
 
-/// A threshold that a client has come to.
+/// Thresholds that a client has come to.
 #[derive(Debug)]
 pub(crate) struct Reached {
     pub(crate) usage: UsageRow,
-    /// In percent of the quota, up to which was told before, and is told now.
-    pub(crate) before: i16,
-    pub(crate) now: i16,
+    /// In percent of the quota, the lowest first: those that nobody was told of. Never none.
+    pub(crate) thresholds: Vec<i16>,
     /// Where it is told, sealed.
     pub(crate) alert_url: Option<Vec<u8>>,
     /// When, by the database's clock.
@@ -249,6 +246,8 @@ pub(crate) struct Reached {
 pub(crate) struct Telling<'a> {
     pub(crate) tx: Transaction<'a>,
     pub(crate) reached: Reached,
+    /// Up to which threshold was told before.
+    before: i16,
 }
 
 impl<'a> Telling<'a> {
@@ -259,22 +258,29 @@ impl<'a> Telling<'a> {
         month: Date,
     ) -> Result<Option<Self>, StoreError> {
         let tx = client.transaction().await?;
-        let tell = tx.prepare_cached(TELL).await?;
-        let Some(row) = tx.query_opt(&tell, &[&of, &month]).await? else { return Ok(None) };
-        let reached = Reached {
-            usage: UsageRow::from(&row),
-            before: row.get("before"),
-            now: row.get::<_, i32>("reached").try_into().unwrap_or(100),
-            alert_url: row.get("alert_url"),
-            at: row.get("now"),
-        };
-        Ok(Some(Self { tx, reached }))
+        let reached = tx.prepare_cached(REACHED).await?;
+        let Some(row) = tx.query_opt(&reached, &[&of, &month]).await? else { return Ok(None) };
+        let thresholds: Vec<i16> = row.get("reached");
+        if thresholds.is_empty() {
+            return Ok(None);
+        }
+        let (alert_url, at) = (row.get("alert_url"), row.get("now"));
+        let reached = Reached { usage: UsageRow::from(&row), thresholds, alert_url, at };
+        Ok(Some(Self { tx, reached, before: row.get("told") }))
     }
 
-    /// It is told now, and never again.
-    pub(crate) async fn end(self) -> Result<Reached, StoreError> {
-        self.tx.commit().await?;
-        Ok(self.reached)
+    /// It is told now, and never again. `None`: somebody else has told it meanwhile, and what stands in the transaction
+    /// is not done.
+    pub(crate) async fn end(self) -> Result<Option<Reached>, StoreError> {
+        let Self { tx, reached, before } = self;
+        let told = tx.prepare_cached(TOLD).await?;
+        let UsageRow { client, month, .. } = reached.usage;
+        let now = reached.thresholds.last().copied().unwrap_or(before);
+        if tx.execute(&told, &[&client, &month, &before, &now]).await? == 0 {
+            return Ok(None);
+        }
+        tx.commit().await?;
+        Ok(Some(reached))
     }
 }
 

@@ -1,9 +1,13 @@
 //! Figures for whoever watches: how much waits and since when, and how things stand. Read together, in one moment.
 
-use deadpool_postgres::GenericClient;
+use deadpool_postgres::Client;
+use tokio_postgres::IsolationLevel;
 use uuid::Uuid;
 
 use super::{StoreError, billing};
+
+/// Who asks for figures waits no longer than a little more: what he has left does not stay at work, nor on its connection.
+const PATIENCE: &str = "set local statement_timeout = '2500ms'";
 
 /// How long a task could have been begun: since it was due.
 pub(super) const TASKS: &str = "
@@ -46,16 +50,20 @@ pub(crate) struct Snapshot {
 }
 
 /// Reads them.
-pub(crate) async fn read(client: &impl GenericClient) -> Result<Snapshot, StoreError> {
+pub(crate) async fn read(client: &mut Client) -> Result<Snapshot, StoreError> {
+    let one_moment =
+        client.build_transaction().isolation_level(IsolationLevel::RepeatableRead).read_only(true);
+    let tx = &one_moment.start().await?;
+    tx.batch_execute(PATIENCE).await?;
     let rows = |statement: &'static str| async move {
-        let prepared = client.prepare_cached(statement).await?;
-        client.query(&prepared, &[]).await
+        let prepared = tx.prepare_cached(statement).await?;
+        tx.query(&prepared, &[]).await
     };
     let tasks = rows(TASKS).await?;
     let jobs = rows(JOBS).await?;
     let workers = rows(WORKERS).await?;
     let webhooks = rows(WEBHOOKS).await?;
-    let quotas = billing::quotas(client, QUOTAS_MAX).await?;
+    let quotas = billing::quotas(tx, QUOTAS_MAX).await?;
     let least = |rows: &[tokio_postgres::Row]| {
         rows.iter().filter_map(|row| row.get::<_, Option<f64>>("slack_s")).min_by(f64::total_cmp)
     };
@@ -90,4 +98,49 @@ fn ratio(usage: &billing::UsageRow) -> Option<(Uuid, f64)> {
 /// A count is never negative.
 fn counted(count: i64) -> u64 {
     count.unsigned_abs()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::*;
+    use crate::store::testing;
+
+    const LOCK: &str = "begin; lock table webhook in access exclusive mode";
+
+    #[tokio::test]
+    async fn all_figures_are_of_one_moment() {
+        let store = testing::store().await;
+        let (other, mut ours) = (store.worker().await.unwrap(), store.worker().await.unwrap());
+        other.batch_execute(LOCK).await.unwrap();
+        let meanwhile = async {
+            let client = store.worker().await.unwrap();
+            let waits =
+                "select exists (select from pg_locks where relation = 'webhook'::regclass and not granted)";
+            while !client.query_one(waits, &[]).await.unwrap().get::<_, bool>(0) {}
+            let add = "insert into client (id, name, monthly_quota) values (gen_random_uuid(), 'late', 10)";
+            client.batch_execute(add).await.unwrap();
+            other.batch_execute("commit").await.unwrap();
+        };
+        let (snapshot, ()) = tokio::join!(read(&mut ours), meanwhile);
+        assert!(snapshot.unwrap().quotas.is_empty());
+        assert_eq!(read(&mut ours).await.unwrap().quotas.len(), 1);
+    }
+
+    #[tokio::test]
+    async fn what_nobody_waits_for_does_not_stay_at_work() {
+        let store = testing::store().await;
+        let (other, mut ours) = (store.worker().await.unwrap(), store.worker().await.unwrap());
+        other.batch_execute(LOCK).await.unwrap();
+        let asked = Instant::now();
+        let error = read(&mut ours).await.unwrap_err();
+        assert!(error.is_transient(), "{error}");
+        // Others are waited for for twenty seconds.
+        assert!(asked.elapsed() < Duration::from_secs(10), "{:?}", asked.elapsed());
+        other.batch_execute("rollback").await.unwrap();
+        read(&mut ours).await.unwrap();
+        let left = ours.query_one("show statement_timeout", &[]).await.unwrap();
+        assert_eq!(left.get::<_, &str>(0), "20s", "it is for the figures alone");
+    }
 }

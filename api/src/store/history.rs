@@ -3,16 +3,16 @@
 //! All clients share it, so that a mailbox that bounced for one of them is not asked about for the next. How long a
 //! memory counts is not decided here.
 
+mod stored;
+
 use std::collections::HashMap;
 
-use deadpool_postgres::{Client, GenericClient, Pool};
+use deadpool_postgres::{Client, GenericClient};
 use jiff::Timestamp;
-use mailsonde_engine::{
-    Address, BoxFuture, DialogueStage, Finding, History, HistoryError, HistorySource, MailboxState,
-    Remembered, Verdict,
-};
+use mailsonde_engine::{Address, DialogueStage, Finding, HistorySource, MailboxState, Remembered, Verdict};
 use tokio_postgres::Row;
 
+pub(crate) use self::stored::{LookUps, StoredHistory};
 use super::{
     StoreError,
     forget::hold_off,
@@ -44,11 +44,42 @@ delete from history using disproven where history.token = disproven.token";
 
 pub(super) const FORGET: &str = "delete from history where token = any($1::bytea[])";
 
-/// What became of a mailbox in five years, nobody knows; and by then nobody can say any more why it is kept.
+/// Years for which something is remembered: what became of a mailbox since, nobody knows, and nobody can say any more why it
+/// is kept.
+pub(crate) const RETENTION_YEARS: u32 = 5;
+
+/// What is older than [`RETENTION_YEARS`].
 pub(super) const FORGET_OLD: &str = "
 delete from history where token in (
     select token from history where seen_at < now() - interval '5 years' limit $1
 )";
+
+/// What there is of each source. Whoever asks does so seldom: it reads the whole table.
+pub(super) const COUNTS: &str =
+    "select source, count(*) as count, min(seen_at) as oldest_at from history group by source";
+
+/// What is remembered in all.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Counts {
+    /// Mailboxes to which a message could not be delivered.
+    pub(crate) bounces: i64,
+    /// Mailboxes that mail servers refused when they were asked.
+    pub(crate) probes: i64,
+    pub(crate) oldest_at: Option<Timestamp>,
+}
+
+/// Counts what is remembered, under whatever key.
+pub(crate) async fn counts(client: &impl GenericClient) -> Result<Counts, StoreError> {
+    let counts = client.prepare_cached(COUNTS).await?;
+    let mut told = Counts::default();
+    for row in client.query(&counts, &[]).await? {
+        let is_bounce = row.get::<_, &str>("source") == word(HistorySource::Bounce);
+        *if is_bounce { &mut told.bounces } else { &mut told.probes } += row.get::<_, i64>("count");
+        let oldest: Timestamp = row.get("oldest_at");
+        told.oldest_at = Some(told.oldest_at.map_or(oldest, |known| known.min(oldest)));
+    }
+    Ok(told)
+}
 
 /// A mailbox that refused mail for good.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,25 +89,22 @@ pub(crate) struct Refusal {
     pub(crate) seen_at: Timestamp,
 }
 
-/// What is remembered of each address, in their order.
-pub(crate) async fn recall(
+/// What is remembered under these tokens.
+async fn look_up<'t>(
     client: &impl GenericClient,
-    keys: &Keyring,
-    addresses: &[&Address],
-) -> Result<Vec<Option<Remembered>>, StoreError> {
-    let tokens: Vec<Vec<Token>> =
-        addresses.iter().map(|address| keys.indexes(Scope::Installation, address)).collect();
-    let wanted: Vec<&[u8]> = tokens.iter().flatten().map(Token::as_slice).collect();
+    tokens: impl Iterator<Item = &'t Token>,
+) -> Result<HashMap<Token, Remembered>, StoreError> {
+    let known: HashMap<&[u8], &Token> = tokens.map(|token| (token.as_slice(), token)).collect();
+    let wanted: Vec<&[u8]> = known.keys().copied().collect();
     let recall = client.prepare_cached(RECALL).await?;
     let rows = client.query(&recall, &[&wanted]).await?;
-    let known: HashMap<&[u8], Remembered> =
-        rows.iter().map(|row| (row.get::<_, &[u8]>("token"), remembered(row))).collect();
-    // Where keys were changed, a mailbox may be remembered under several.
-    let newest = |tokens: &Vec<Token>| {
-        let known = tokens.iter().filter_map(|token| known.get(token.as_slice()).copied());
-        known.max_by_key(|remembered| remembered.seen_at)
-    };
-    Ok(tokens.iter().map(newest).collect())
+    let told = |row: &Row| Some((**known.get(row.get::<_, &[u8]>("token"))?, remembered(row)));
+    Ok(rows.iter().filter_map(told).collect())
+}
+
+/// Where keys were changed, a mailbox may be remembered under several tokens: the newest memory counts.
+fn newest(tokens: &[Token], known: &HashMap<Token, Remembered>) -> Option<Remembered> {
+    tokens.iter().filter_map(|token| known.get(token).copied()).max_by_key(|remembered| remembered.seen_at)
 }
 
 fn remembered(row: &Row) -> Remembered {
@@ -229,33 +257,5 @@ impl Learned<'_> {
     }
 }
 
-/// The memory in the store, as the stage `history` asks it.
-pub(crate) struct StoredHistory {
-    pool: Pool,
-    keys: Keyring,
-}
-
-impl StoredHistory {
-    /// The memory behind these connections.
-    pub(crate) fn new(pool: Pool, keys: Keyring) -> Self {
-        Self { pool, keys }
-    }
-
-    async fn recall(&self, addresses: &[&Address]) -> Result<Vec<Option<Remembered>>, StoreError> {
-        recall(&self.pool.get().await?, &self.keys, addresses).await
-    }
-}
-
-impl History for StoredHistory {
-    fn recall<'a>(
-        &'a self,
-        addresses: &'a [&'a Address],
-    ) -> BoxFuture<'a, Result<Vec<Option<Remembered>>, HistoryError>> {
-        Box::pin(async move {
-            self.recall(addresses).await.map_err(|error| HistoryError(error.to_string().into()))
-        })
-    }
-}
-
 #[cfg(test)]
-pub(super) mod tests;
+pub(crate) mod tests;

@@ -9,21 +9,24 @@ use tokio_postgres::{IsolationLevel, Row};
 use uuid::Uuid;
 
 pub(crate) use self::ending::{End, Ending, Progress};
-use super::{Retries, StoreError};
+use super::{
+    Retries, StoreError,
+    keys::{self, Keyring},
+};
 
 /// The channel on which workers hear that a job has ended or was paused.
 pub(crate) const JOBS_CHANNEL: &str = "mailsonde_jobs";
 
 pub(super) const JOB: &str = "
-select id, client, facade, callback, state, pipeline, items, created_at, deadline_at, started_at, ended_at, left_over,
-    counts, expires_at, pruned_at, ended_at is not null and expires_at <= now() as is_expired,
+select id, client, facade, source, filename, callback, state, pipeline, items, created_at, deadline_at, started_at,
+    ended_at, left_over, counts, expires_at, pruned_at, ended_at is not null and expires_at <= now() as is_expired,
     exists (select from webhook where webhook.job = job.id and webhook.state = 'delivered') as is_told,
     coalesce((select sum(final) from part where part.job = job.id), 0)::int as done
 from job where id = $1";
 
 pub(super) const JOBS: &str = "
-select id, client, facade, callback, state, pipeline, items, created_at, deadline_at, started_at, ended_at, left_over,
-    counts, expires_at, pruned_at, ended_at is not null and expires_at <= now() as is_expired,
+select id, client, facade, source, filename, callback, state, pipeline, items, created_at, deadline_at, started_at,
+    ended_at, left_over, counts, expires_at, pruned_at, ended_at is not null and expires_at <= now() as is_expired,
     exists (select from webhook where webhook.job = job.id and webhook.state = 'delivered') as is_told,
     coalesce((select sum(final) from part where part.job = job.id), 0)::int as done
 from job where client = $1 order by created_at desc, id desc limit $2";
@@ -57,8 +60,8 @@ pub(super) const FREE: &str =
 
 pub(super) const NOTIFY_JOB: &str = "select pg_notify($1, $2)";
 
-/// How many rows it has, and when it ended.
-pub(super) const HEADER: &str = "select items, ended_at from job where id = $1";
+/// How many rows it has, when it ended, and what is left of them since they are deleted.
+pub(super) const HEADER: &str = "select items, ended_at, outcomes from job where id = $1";
 
 pub(super) const ALL_CHUNKS: &str = "select no, sealed, dead from chunk where job = $1 order by no";
 pub(super) const ALL_PARTS: &str = "select chunk, no, sealed from part where job = $1 order by chunk, no";
@@ -70,6 +73,10 @@ pub(crate) struct JobRow {
     pub(crate) client: Uuid,
     /// The product by which it came.
     pub(crate) facade: String,
+    /// What it was made from, by the product's word.
+    pub(crate) source: String,
+    /// The name of the file that it was made from, sealed.
+    pub(crate) filename: Option<Vec<u8>>,
     /// Where its end is told, sealed.
     pub(crate) callback: Option<Vec<u8>>,
     /// Its end was told, and somebody took it.
@@ -98,6 +105,14 @@ impl JobRow {
     pub(crate) fn end(&self) -> Option<End> {
         self.ended_at.map(|_| End::of(self.left_over.as_deref()))
     }
+
+    /// The name of the file that it was made from, if it was one.
+    pub(crate) fn filename(&self, keys: &Keyring) -> Result<Option<String>, StoreError> {
+        let Some(sealed) = &self.filename else { return Ok(None) };
+        let name = keys.open(keys::Row::Filename { job: self.id }, sealed)?;
+        let unread = |_| StoreError::Unread("the name of a file is not what it was".into());
+        String::from_utf8(name).map(Some).map_err(unread)
+    }
 }
 
 impl From<&Row> for JobRow {
@@ -106,6 +121,8 @@ impl From<&Row> for JobRow {
             id: row.get("id"),
             client: row.get("client"),
             facade: row.get("facade"),
+            source: row.get("source"),
+            filename: row.get("filename"),
             callback: row.get("callback"),
             is_told: row.get("is_told"),
             state: row.get("state"),
@@ -132,6 +149,8 @@ pub(crate) struct Contents {
     /// How many rows it has.
     pub(crate) items: u32,
     pub(crate) chunks: Vec<KeptChunk>,
+    /// What is left of the rows since they are deleted, sealed.
+    pub(crate) outcomes: Option<Vec<u8>>,
 }
 
 /// A chunk with the verdicts that it has.
@@ -252,13 +271,22 @@ async fn try_switch(
 
 /// A job with everything that is kept of its items, all of one moment: nothing is deleted in between.
 pub(crate) async fn kept(client: &mut Client, id: Uuid) -> Result<Option<(JobRow, Contents)>, StoreError> {
+    kept_if(client, id, |_| true).await
+}
+
+/// The same, if it is one that may be read. Of others, nothing but the header is.
+pub(crate) async fn kept_if(
+    client: &mut Client,
+    id: Uuid,
+    may_be_read: impl FnOnce(&JobRow) -> bool,
+) -> Result<Option<(JobRow, Contents)>, StoreError> {
     let tx = client
         .build_transaction()
         .isolation_level(IsolationLevel::RepeatableRead)
         .read_only(true)
         .start()
         .await?;
-    let Some(row) = job(&tx, id).await? else { return Ok(None) };
+    let Some(row) = job(&tx, id).await?.filter(may_be_read) else { return Ok(None) };
     let contents = contents(&tx, id).await?;
     tx.commit().await?;
     Ok(Some((row, contents)))
@@ -292,8 +320,9 @@ pub(crate) async fn contents(client: &impl GenericClient, job: Uuid) -> Result<C
         }
     }
     Ok(Contents {
-        ended_at: header.and_then(|row| row.get("ended_at")),
+        ended_at: header.as_ref().and_then(|row| row.get("ended_at")),
         items: u32::try_from(items).unwrap_or_default(),
         chunks: kept,
+        outcomes: header.and_then(|row| row.get("outcomes")),
     })
 }

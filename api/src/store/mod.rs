@@ -42,7 +42,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result};
-pub(crate) use deadpool_postgres::{GenericClient, Object as Connection};
+pub(crate) use deadpool_postgres::Object as Connection;
 use deadpool_postgres::{Object, Pool};
 use mailsonde_config::Settings;
 use serde::Deserialize;
@@ -65,6 +65,7 @@ pub(crate) struct Store {
     requests: Pool,
     workers: Pool,
     keeper: Pool,
+    clerk: Pool,
     keys: Keyring,
     connection: tokio_postgres::Config,
     tls: MakeRustlsConnect,
@@ -122,9 +123,10 @@ impl Store {
     ) -> Result<Self> {
         let (tls, connection) = (config.tls()?, pools::attentive(connection));
         Ok(Self {
-            requests: config.pool(&connection, &tls, config.requests_max, Purpose::Requests)?,
-            workers: config.pool(&connection, &tls, config.workers_max, Purpose::Background)?,
+            requests: config.pool(&connection, &tls, config.requests_max.get(), Purpose::Requests)?,
+            workers: config.pool(&connection, &tls, config.workers_max.get(), Purpose::Background)?,
             keeper: config.pool(&connection, &tls, 1, Purpose::Background)?,
+            clerk: config.pool(&connection, &tls, 1, Purpose::Requests)?,
             keys,
             connection,
             tls,
@@ -157,6 +159,11 @@ impl Store {
         Ok(self.keeper.get().await?)
     }
 
+    /// The connection of who writes down what requests cost. He keeps it; those who have no part in that have theirs.
+    pub(crate) async fn clerk(&self) -> Result<Object, StoreError> {
+        Ok(self.clerk.get().await?)
+    }
+
     /// The connections for work in the background.
     pub(crate) fn workers(&self) -> &Pool {
         &self.workers
@@ -175,6 +182,7 @@ impl Store {
         self.requests.close();
         self.workers.close();
         self.keeper.close();
+        self.clerk.close();
         if let Some(cluster) = self.cluster.take() {
             tokio::task::spawn_blocking(move || cluster.release()).await??;
         }

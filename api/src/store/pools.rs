@@ -1,6 +1,6 @@
 //! Connections: the table `[database]`, and pools of them.
 
-use std::{path::PathBuf, time::Duration};
+use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
 
 use anyhow::Result;
 use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
@@ -54,9 +54,9 @@ pub(crate) struct DatabaseConfig {
     /// Of the private cluster; empty: within the data folder.
     pub(super) data_dir: PathBuf,
     /// Connections for requests.
-    pub(super) requests_max: usize,
+    pub(super) requests_max: NonZeroUsize,
     /// Connections for tasks.
-    pub(super) workers_max: usize,
+    pub(super) workers_max: NonZeroUsize,
     #[serde(with = "humantime_serde")]
     connect_timeout: Duration,
     #[serde(with = "humantime_serde")]
@@ -104,5 +104,22 @@ impl DatabaseConfig {
             .create_timeout(Some(self.connect_timeout))
             .post_create(limit)
             .build()?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mailsonde_config::Settings;
+
+    use super::*;
+
+    #[test]
+    fn a_process_has_a_connection_at_the_least() {
+        for key in ["requests_max", "workers_max"] {
+            let of = |value| Settings::from_parts(&format!("[database]\n{key} = {value}\n"), &[]).unwrap();
+            assert!(of(1).section::<DatabaseConfig>("database").is_ok());
+            let refused = of(0).section::<DatabaseConfig>("database").unwrap_err().to_string();
+            assert!(refused.contains("mailsonde.toml:2") && refused.contains(key), "{refused}");
+        }
     }
 }

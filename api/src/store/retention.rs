@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use deadpool_postgres::{Client, GenericClient};
+use uuid::Uuid;
 
 use super::{StoreError, billing, history, idempotency, learned, leases, webhooks};
 
@@ -12,12 +13,23 @@ const JOBS_MAX: i64 = 100;
 /// Entries that go in one statement.
 const ENTRIES_MAX: i64 = 10_000;
 
+/// Of jobs of one product, something is still to be told when their inputs go: it is written down first.
 pub(super) const EXPIRED: &str = "
 update job set pruned_at = now() where id in (
-    select id from job where expires_at < now() and pruned_at is null and ended_at is not null order by expires_at limit $1
+    select id from job where expires_at < now() and pruned_at is null and ended_at is not null
+        and (facade <> 'email-verifier' or outcomes is not null)
+    order by expires_at limit $1
     for update skip locked
 )
 returning id";
+
+/// Those of which it is not.
+pub(super) const TO_SUM_UP: &str = "
+select id from job where expires_at < now() and pruned_at is null and ended_at is not null
+    and facade = 'email-verifier' and outcomes is null
+order by expires_at limit $1";
+
+pub(super) const SUM_UP: &str = "update job set outcomes = $2 where id = $1 and outcomes is null";
 
 pub(super) const DROP_CHUNKS: &str = "delete from chunk where job = any ($1)";
 pub(super) const DROP_PARTS: &str = "delete from part where job = any ($1)";
@@ -50,28 +62,74 @@ pub(crate) async fn prune(client: &mut Client, headers: Duration) -> Result<Prun
     }
     let drop_headers = client.prepare_cached(DROP_HEADERS).await?;
     client.execute(&drop_headers, &[&headers.as_secs_f64(), &ENTRIES_MAX]).await?;
-    for statement in
-        [learned::FORGET_OLD, leases::SWEEP, billing::DROP_LEDGERS, idempotency::FORGET_OLD, DROP_WORKERS]
-    {
+    for statement in [learned::FORGET_OLD, leases::SWEEP, billing::DROP_LEDGERS, DROP_WORKERS] {
         let statement = client.prepare_cached(statement).await?;
         client.execute(&statement, &[]).await?;
     }
     let drop_webhooks = client.prepare_cached(webhooks::DROP_OLD).await?;
     while client.execute(&drop_webhooks, &[&headers.as_secs_f64(), &ENTRIES_MAX]).await? > 0 {}
-    let forget = client.prepare_cached(history::FORGET_OLD).await?;
-    while client.execute(&forget, &[&ENTRIES_MAX]).await? > 0 {}
+    for statement in [history::FORGET_OLD, idempotency::FORGET_OLD] {
+        let forget = client.prepare_cached(statement).await?;
+        while client.execute(&forget, &[&ENTRIES_MAX]).await? > 0 {}
+    }
     Ok(Pruned { jobs })
+}
+
+/// Expired jobs of which it is not written down yet what is told of them later.
+pub(crate) async fn to_sum_up(client: &impl GenericClient) -> Result<Vec<Uuid>, StoreError> {
+    let to_sum_up = client.prepare_cached(TO_SUM_UP).await?;
+    Ok(client.query(&to_sum_up, &[&JOBS_MAX]).await?.iter().map(|row| row.get(0)).collect())
+}
+
+/// Writes down what is told of a job's rows when their inputs are deleted.
+pub(crate) async fn sum_up(
+    client: &impl GenericClient,
+    job: Uuid,
+    outcomes: &[u8],
+) -> Result<(), StoreError> {
+    let sum_up = client.prepare_cached(SUM_UP).await?;
+    client.execute(&sum_up, &[&job, &outcomes]).await?;
+    Ok(())
 }
 
 async fn prune_jobs(client: &mut Client) -> Result<usize, StoreError> {
     let tx = client.transaction().await?;
     let expired = tx.prepare_cached(EXPIRED).await?;
-    let jobs: Vec<uuid::Uuid> =
-        tx.query(&expired, &[&JOBS_MAX]).await?.iter().map(|row| row.get(0)).collect();
+    let jobs: Vec<Uuid> = tx.query(&expired, &[&JOBS_MAX]).await?.iter().map(|row| row.get(0)).collect();
     for statement in [DROP_TASKS, DROP_CHUNKS, DROP_PARTS] {
         let statement = tx.prepare_cached(statement).await?;
         tx.execute(&statement, &[&jobs]).await?;
     }
     tx.commit().await?;
     Ok(jobs.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::testing;
+
+    #[tokio::test]
+    async fn answers_that_are_old_go_a_part_at_a_time() {
+        let store = testing::store().await;
+        let mut client = store.worker().await.unwrap();
+        let many = format!(
+            "create table deleted (answers bigint);
+             create function note() returns trigger language plpgsql as $$ begin
+                 insert into deleted select count(*) from gone; return null;
+             end $$;
+             create trigger note after delete on idempotency referencing old table as gone
+                 for each statement execute function note();
+             insert into idempotency (client, key, until)
+             select gen_random_uuid(), '', now() - interval '1 second' from generate_series(0, {ENTRIES_MAX});
+             insert into idempotency (client, key, until) values (gen_random_uuid(), '', now() + interval '1 hour')",
+        );
+        client.batch_execute(&many).await.unwrap();
+        prune(&mut client, Duration::from_hours(1)).await.unwrap();
+        let parts =
+            "select max(answers), sum(answers)::bigint, (select count(*) from idempotency) from deleted";
+        let row = client.query_one(parts, &[]).await.unwrap();
+        let [most, all, left] = [0, 1, 2].map(|column| row.get::<_, i64>(column));
+        assert_eq!((most, all, left), (ENTRIES_MAX, ENTRIES_MAX + 1, 1));
+    }
 }

@@ -13,6 +13,7 @@ use super::{
     StoreError,
     billing::{self, Bill, Overdrawn},
     capacity,
+    idempotency::{self, Answer},
     tasks::Parameter,
 };
 
@@ -42,8 +43,10 @@ pub(super) const WORKERS: &str =
     "select count(*) from worker where seen_at > now() - $1 * interval '1 second'";
 
 pub(super) const ADD_JOB: &str = "
-insert into job (id, client, state, pipeline, skips, items, deadline_at, expires_at, created_at, facade, callback)
-values ($1, $2, 'running', $3, $4, $5, $6::timestamptz, $6::timestamptz + $7 * interval '1 second', $8, $9, $10)";
+insert into job (id, client, state, pipeline, skips, items, deadline_at, expires_at, created_at, facade, callback, source,
+    filename)
+values ($1, $2, 'running', $3, $4, $5, $6::timestamptz, $6::timestamptz + $7 * interval '1 second', $8, $9, $10, $11,
+    $12)";
 
 pub(super) const COPY_CHUNKS: &str =
     "copy chunk (job, no, operator, items, sealed, tokens) from stdin (format binary)";
@@ -62,6 +65,10 @@ pub(crate) struct NewJob {
     pub(crate) client: Uuid,
     /// The product by which it came.
     pub(crate) facade: &'static str,
+    /// What it was made from, by the product's word.
+    pub(crate) source: &'static str,
+    /// The name of the file that it was made from, sealed.
+    pub(crate) filename: Option<Vec<u8>>,
     /// Where its end is told, sealed.
     pub(crate) callback: Option<Vec<u8>>,
     pub(crate) pipeline: String,
@@ -71,6 +78,8 @@ pub(crate) struct NewJob {
     /// How long results are kept after the deadline.
     pub(crate) retention: Duration,
     pub(crate) chunks: Vec<NewChunk>,
+    /// What whoever submits is answered, where that is kept for when it is asked again.
+    pub(crate) answer: Option<Answer>,
 }
 
 /// A chunk on its way in; its number is its place.
@@ -177,7 +186,7 @@ impl<'a> Submission<'a> {
         let items: i32 = job.chunks.iter().map(|chunk| chunk.items).sum();
         let add = tx.prepare_cached(ADD_JOB).await?;
         let retention = job.retention.as_secs_f64();
-        let parameters: [Parameter<'_>; 10] = [
+        let parameters: [Parameter<'_>; 12] = [
             &job.id,
             &job.client,
             &job.pipeline,
@@ -188,8 +197,13 @@ impl<'a> Submission<'a> {
             now,
             &job.facade,
             &job.callback,
+            &job.source,
+            &job.filename,
         ];
         tx.execute(&add, &parameters).await?;
+        if let Some(answer) = &job.answer {
+            idempotency::keep(tx, answer).await?;
+        }
         copy_chunks(tx, job).await?;
         copy_tasks(tx, job).await?;
         let close = tx.prepare_cached(ADD_CLOSE).await?;

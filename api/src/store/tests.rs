@@ -66,12 +66,15 @@ async fn submit_for(store: &Store, client: Uuid, minutes: &[i64]) -> Uuid {
         id,
         client,
         facade: "local",
+        source: "batch",
+        filename: None,
         callback: None,
         pipeline: "verify".into(),
         skips: vec!["smtp-probe".into()],
         deadline_at: after(600),
         retention: Duration::from_hours(24),
         chunks: minutes.iter().map(chunk).collect(),
+        answer: None,
     };
     let mut connection = store.request().await.unwrap();
     Submission::begin(&mut connection, client).await.unwrap().take(&job).await.unwrap();

@@ -25,9 +25,16 @@ pub(crate) async fn sweep(queue: Arc<Queue>) {
     // Nobody could extend a lease while the store was away: first everybody has the time to. Who has just begun does not
     // know how long it has been there.
     let mut away_until = Instant::now();
+    // Each job that ends has us look at jobs; what they cost is looked at by the clock alone.
+    let mut bill_at = Instant::now();
     loop {
-        let may_rescue = Instant::now() >= away_until + queue.terms.lease;
-        match turn(&queue, may_rescue).await {
+        let now = Instant::now();
+        let mut swept = turn(&queue, now >= away_until + queue.terms.lease).await;
+        if swept.is_ok() && now >= bill_at {
+            bill_at = now + every;
+            swept = billing::sweep(&queue.store).await;
+        }
+        match swept {
             Err(StoreError::Away(_)) => away_until = Instant::now(),
             Err(error) if error.is_transient() => tracing::debug!("nothing is swept for now: {error}"),
             Err(error) => tracing::warn!("nothing is swept: {error}"),
@@ -58,7 +65,7 @@ async fn turn(queue: &Queue, may_rescue: bool) -> Result<(), StoreError> {
     for job in unended {
         tell(job, ending::end_if_done(&queue.store, job).await);
     }
-    billing::sweep(&queue.store).await
+    Ok(())
 }
 
 /// One job that cannot be ended keeps no other from it.
@@ -76,5 +83,61 @@ fn report(failed: &[Failed], lease: Duration) {
             failed.len(),
             humantime::format_duration(lease),
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time;
+
+    use super::*;
+    use crate::{
+        jobs::{queue::QueueTerms, testing::submit},
+        store::{LOCAL_CLIENT, Store, testing},
+    };
+
+    /// What a dead process held.
+    const HOLD: &str = "insert into reservation (id, client, month, units, until)
+        values (gen_random_uuid(), gen_random_uuid(), billing_month(), 1, now() - interval '1 second')";
+
+    const HELD: &str = "select count(*) from reservation";
+    const RUNNING: &str = "select count(*) from job where state = 'running'";
+
+    async fn run(store: &Store, statement: &str) {
+        store.worker().await.unwrap().batch_execute(statement).await.unwrap();
+    }
+
+    async fn ask(store: &Store, query: &str) -> i64 {
+        store.worker().await.unwrap().query_one(query, &[]).await.unwrap().get(0)
+    }
+
+    #[tokio::test]
+    async fn what_is_billed_is_looked_at_by_the_clock_and_jobs_at_each_note_too() {
+        let store = Arc::new(testing::store().await);
+        let terms = QueueTerms {
+            lease: Duration::from_hours(3),
+            attempts_max: 5,
+            poll: Duration::from_hours(3),
+            at_once: 4,
+        };
+        let queue = Queue::new(store.clone(), Uuid::now_v7(), terms);
+        run(&store, HOLD).await;
+        let sweeper = tokio::spawn(sweep(queue.clone()));
+        while ask(&store, HELD).await > 0 {}
+        run(&store, HOLD).await;
+        // When the second one has ended, the turn of the first one is over.
+        for _ in 0..2 {
+            submit(&store, LOCAL_CLIENT, &["jane@example.com"]).await;
+            run(&store, "update job set deadline_at = now() - interval '1 second' where state = 'running'")
+                .await;
+            queue.look.send_replace(());
+            while ask(&store, RUNNING).await > 0 {}
+        }
+        assert_eq!(ask(&store, HELD).await, 1);
+        time::pause();
+        time::advance(terms.lease / TURNS_PER_LEASE).await;
+        time::resume();
+        while ask(&store, HELD).await > 0 {}
+        sweeper.abort();
     }
 }

@@ -17,11 +17,11 @@ use crate::store::{StoreError, tasks::Parameter};
 const HOLD_SECONDS: f64 = 150.0;
 
 /// First what ends and what is simply counted, then what is wanted: of those with a hard cap the small ones first, so that
-/// nobody is refused who would have fitted. Clients that have no line in this month are left out.
+/// nobody is refused who would have fitted. Clients that have no line in this month are left out, as are holds that are
+/// over, and the ledger says whom that concerned.
 pub(in crate::store) const WRITE: &str = "
 with mark as (
-    update ledger set written = $2, month = billing_month(), seen_at = now()
-    where id = $1 and written < $2 returning month
+    select id, billing_month() as month from ledger where id = $1 and written < $2 for update
 ),
 ended as (
     delete from reservation using mark, unnest($3::uuid[], $4::bigint[]) as told (id, units)
@@ -30,7 +30,7 @@ ended as (
         least(told.units, reservation.units) as settled
 ),
 wanted as (
-    select id, client, month, units, place
+    select told.id, client, month, units, place
     from mark cross join unnest($5::uuid[], $6::uuid[], $7::bigint[]) with ordinality as told (id, client, units, place)
 ),
 change as (
@@ -72,7 +72,16 @@ written as (
     where usage.client = line.client and usage.month = line.month
     returning usage.client, usage.month, usage.settled + usage.reserved as used, line.monthly_quota
 ),
-current as (select written.* from written join mark using (month))
+current as (select written.* from written join mark using (month)),
+marked as (
+    update ledger set written = $2, month = mark.month, seen_at = now(), left_out = array(
+        (select unnest($3) except select id from ended)
+        union all
+        (select client from unnest($8, $9) as told (client, month) where month is null
+            except select client from current)
+    )
+    from mark where ledger.id = mark.id
+)
 select (select month from mark) as month, array(select id from ranked where is_granted) as granted,
     array(select id from ended) as ended, array(select client from current order by client) as clients,
     array(select used from current order by client) as used,
@@ -80,7 +89,7 @@ select (select month from mark) as month, array(select id from ranked where is_g
 
 pub(in crate::store) const ADD_LEDGER: &str = "insert into ledger (id) values ($1) on conflict do nothing";
 
-pub(in crate::store) const LEDGER: &str = "select written, month from ledger where id = $1";
+pub(in crate::store) const LEDGER: &str = "select written, month, left_out from ledger where id = $1";
 
 pub(in crate::store) const HELD: &str = "select id from reservation where id = any ($1)";
 
@@ -124,8 +133,8 @@ pub(crate) struct Answer {
 enum Told {
     /// Holds that were still there, and of each client that has a line what is used, and the quota.
     Now { ended: HashSet<Uuid>, lines: HashMap<Uuid, (i64, Option<i64>)> },
-    /// It was written by a try whose answer was lost.
-    Before,
+    /// It was written by a try whose answer was lost, but for these clients and holds.
+    Before { left_out: HashSet<Uuid> },
 }
 
 /// What came of a hold.
@@ -149,7 +158,7 @@ impl Answer {
                 _ => Held::NoLine,
             },
             // It was not granted, and nobody knows why any more: so it is asked for again.
-            Told::Before => Held::NoLine,
+            Told::Before { .. } => Held::NoLine,
         }
     }
 
@@ -157,7 +166,7 @@ impl Answer {
     pub(crate) fn ended(&self, id: Uuid) -> bool {
         match &self.told {
             Told::Now { ended, .. } => ended.contains(&id),
-            Told::Before => true,
+            Told::Before { left_out } => !left_out.contains(&id),
         }
     }
 
@@ -165,7 +174,7 @@ impl Answer {
     pub(crate) fn counted(&self, client: Uuid) -> bool {
         match &self.told {
             Told::Now { lines, .. } => lines.contains_key(&client),
-            Told::Before => true,
+            Told::Before { left_out } => !left_out.contains(&client),
         }
     }
 }
@@ -261,5 +270,6 @@ async fn written_before(
     let held = client.prepare_cached(HELD).await?;
     let holds: Vec<Uuid> = group.holds.iter().map(|(id, ..)| *id).collect();
     let granted = client.query(&held, &[&holds]).await?.iter().map(|row| row.get(0)).collect();
-    Ok(Some(Answer { month, granted, told: Told::Before }))
+    let left_out = last.get::<_, Vec<Uuid>>("left_out").into_iter().collect();
+    Ok(Some(Answer { month, granted, told: Told::Before { left_out } }))
 }

@@ -216,3 +216,101 @@ async fn a_commit_whose_answer_is_lost_is_counted_once() {
     drop((store, other));
     tokio::task::spawn_blocking(move || cluster.release()).await.unwrap().unwrap();
 }
+
+#[tokio::test]
+async fn who_was_left_out_of_a_group_hears_so_also_where_its_answer_was_lost() {
+    let store = testing::store().await;
+    let (of, without_line) = (client(&store, Some(10), true).await, client(&store, None, false).await);
+    let connection = store.worker().await.unwrap();
+    add_usage(&connection, &[of]).await.unwrap();
+    let (ledger, held, over) = (Uuid::now_v7(), Uuid::now_v7(), Uuid::now_v7());
+    let mut hold = Group::default();
+    hold.hold(held, of, 2);
+    groups::write(&connection, ledger, 1, &hold).await.unwrap();
+    let mut group = Group::default();
+    group.count(of, None, 3);
+    group.count(without_line, None, 4);
+    group.end(held, 2);
+    group.end(over, 2);
+    // The second time as if nothing had been heard of the first one.
+    for _ in 0..2 {
+        let answer = groups::write(&connection, ledger, 2, &group).await.unwrap();
+        assert!(answer.counted(of) && answer.ended(held));
+        assert!(!answer.counted(without_line) && !answer.ended(over), "{answer:?}");
+        assert_eq!((used(&store, of).await, used(&store, without_line).await), ((5, 0), (0, 0)));
+    }
+    // The next group knows nothing of it.
+    add_usage(&connection, &[without_line]).await.unwrap();
+    let mut again = Group::default();
+    again.count(without_line, None, 4);
+    for _ in 0..2 {
+        assert!(groups::write(&connection, ledger, 3, &again).await.unwrap().counted(without_line));
+        assert_eq!(used(&store, without_line).await, (4, 0));
+    }
+}
+
+#[tokio::test]
+async fn quotas_are_told_of_those_who_have_used_most_of_theirs() {
+    let store = testing::store().await;
+    let connection = store.worker().await.unwrap();
+    let mut expected = Vec::new();
+    // Used and reserved, of the quota.
+    for (settled, reserved, quota) in [(0, 0, 0), (0, 0, 5), (90, 10, 1_000), (1, 3, 10), (7, 0, 5)] {
+        let of = client(&store, Some(quota), false).await;
+        if settled + reserved > 0 {
+            let add = "insert into usage values ($1, billing_month(), $2, $3)";
+            connection.execute(add, &[&of, &i64::from(settled), &i64::from(reserved)]).await.unwrap();
+        }
+        expected.insert(0, of);
+    }
+    let told = async |limit| {
+        let rows = quotas(&connection, limit).await.unwrap();
+        rows.iter().map(|row| row.client).collect::<Vec<_>>()
+    };
+    assert_eq!(told(10).await, expected);
+    assert_eq!(told(2).await, expected[..2]);
+}
+
+#[tokio::test]
+async fn a_threshold_is_reached_by_all_of_its_share() {
+    let store = testing::store().await;
+    let connection = store.worker().await.unwrap();
+    let reached = "select array(select percent from reached($1, $2) as percent order by percent)";
+    let most = i64::MAX;
+    let cases: [(i64, Option<i64>, &[i16]); 11] = [
+        (0, Some(10), &[]),
+        (7, Some(10), &[]),
+        (8, Some(10), &[80]),
+        (9, Some(10), &[80]),
+        (10, Some(10), &[80, 100]),
+        (11, Some(10), &[80, 100]),
+        (2, Some(3), &[]),
+        (0, Some(0), &[]),
+        (1, Some(0), &[80, 100]),
+        (most, Some(most), &[80, 100]),
+        (most, None, &[]),
+    ];
+    for (settled, quota, expected) in cases {
+        let row = connection.query_one(reached, &[&settled, &quota]).await.unwrap();
+        assert_eq!(row.get::<_, Vec<i16>>(0), expected, "{settled} of {quota:?}");
+    }
+}
+
+#[tokio::test]
+async fn who_is_to_be_told_is_found_without_a_look_at_all_months() {
+    let store = testing::store().await;
+    run(
+        &store,
+        "insert into client (id, name, monthly_quota)
+             select gen_random_uuid(), 'client ' || no, 10 from generate_series(1, 200) as no;
+         insert into usage (client, month, settled)
+             select id, (billing_month() - no * interval '1 month')::date, 5
+             from client, generate_series(0, 59) as no where monthly_quota = 10;
+         analyze client; analyze usage",
+    )
+    .await;
+    let explain = format!("explain {}", DUE.replace("$1", &DUE_MAX.to_string()));
+    let rows = store.worker().await.unwrap().query(&explain, &[]).await.unwrap();
+    let plan: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+    assert!(plan.iter().any(|line| line.contains("usage_of_month")), "{plan:#?}");
+}

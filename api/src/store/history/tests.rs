@@ -103,6 +103,18 @@ fn refusal(local: &str, source: HistorySource, second: i64) -> Refusal {
     Refusal { address: address(local), source, seen_at: at(second) }
 }
 
+/// What is remembered of each address, in their order.
+pub(crate) async fn recall(
+    client: &impl GenericClient,
+    keys: &Keyring,
+    addresses: &[&Address],
+) -> Result<Vec<Option<Remembered>>, StoreError> {
+    let indexes = |address: &&Address| keys.indexes(Scope::Installation, address);
+    let tokens: Vec<Vec<Token>> = addresses.iter().map(indexes).collect();
+    let known = look_up(client, tokens.iter().flatten()).await?;
+    Ok(tokens.iter().map(|tokens| newest(tokens, &known)).collect())
+}
+
 /// Source and second of what is remembered of each.
 async fn recalled(
     client: &impl GenericClient,
@@ -174,4 +186,21 @@ pub(crate) async fn memories_fade(client: &impl GenericClient) {
     let fade = client.prepare_cached(FORGET_OLD).await.unwrap();
     while client.execute(&fade, &[&1_i64]).await.unwrap() > 0 {}
     assert_eq!(recalled(client, &keys, &["old", "young"]).await, [None, Some((Bounce, now - 4 * year))]);
+}
+
+#[tokio::test]
+async fn what_there_is_is_counted_by_its_source() {
+    use HistorySource::{Bounce, Probe};
+    let store = crate::store::testing::store().await;
+    let client = store.worker().await.unwrap();
+    assert_eq!(counts(&client).await.unwrap(), Counts::default());
+    let refused = [refusal("ann", Probe, 300), refusal("bob", Bounce, 200), refusal("kim", Probe, 100)];
+    remember(&client, store.keys(), &refused).await.unwrap();
+    let told = Counts { bounces: 1, probes: 2, oldest_at: Some(at(100)) };
+    assert_eq!(counts(&client).await.unwrap(), told);
+}
+
+#[test]
+fn the_statement_that_forgets_keeps_to_the_years_that_are_told() {
+    assert!(FORGET_OLD.contains(&format!("interval '{RETENTION_YEARS} years'")), "{FORGET_OLD}");
 }

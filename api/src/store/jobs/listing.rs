@@ -20,8 +20,8 @@ with wanted as (
 ), page as (
     select id from wanted order by created_at desc, id desc limit $6 offset $7
 )
-select total, job.id, client, facade, callback, state, pipeline, items, created_at, deadline_at, started_at, ended_at,
-    left_over, counts, expires_at, pruned_at, ended_at is not null and expires_at <= now() as is_expired,
+select total, job.id, client, facade, source, filename, callback, state, pipeline, items, created_at, deadline_at,
+    started_at, ended_at, left_over, counts, expires_at, pruned_at, ended_at is not null and expires_at <= now() as is_expired,
     exists (select from webhook where webhook.job = job.id and webhook.state = 'delivered') as is_told,
     coalesce((select sum(final) from part where part.job = job.id), 0)::int as done
 from (select count(*) as total from wanted) as whole

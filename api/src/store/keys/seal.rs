@@ -82,6 +82,16 @@ pub(crate) enum Row<'a> {
         /// The webhook.
         id: Uuid,
     },
+    /// The name of the file that a job was made from.
+    Filename {
+        /// The job.
+        job: Uuid,
+    },
+    /// What is told of a job's rows when all else of them is deleted.
+    Outcomes {
+        /// The job.
+        job: Uuid,
+    },
     /// Where a client wants to be told of its usage.
     AlertUrl {
         /// The client.
@@ -176,7 +186,7 @@ fn bound(id: KeyId, row: Row<'_>) -> Vec<u8> {
         }
         Row::Check => bound.push(4),
         Row::Answer { client, key } => {
-            bound.push(16);
+            bound.push(22);
             bound.extend_from_slice(client.as_bytes());
             bound.extend_from_slice(key);
         }
@@ -184,6 +194,8 @@ fn bound(id: KeyId, row: Row<'_>) -> Vec<u8> {
         Row::WebhookSecret { id } => bound_to(&mut bound, 17, id),
         Row::Webhook { id } => bound_to(&mut bound, 18, id),
         Row::WebhookError { id } => bound_to(&mut bound, 19, id),
+        Row::Filename { job: id } => bound_to(&mut bound, 20, id),
+        Row::Outcomes { job: id } => bound_to(&mut bound, 21, id),
         Row::AlertUrl { client } => {
             bound.push(5);
             bound.extend_from_slice(client.as_bytes());
@@ -246,6 +258,9 @@ mod tests {
             Row::WebhookSecret { id: JOB },
             Row::Webhook { id: JOB },
             Row::WebhookError { id: JOB },
+            Row::Filename { job: JOB },
+            Row::Outcomes { job: JOB },
+            Row::Answer { client: JOB, key: b"" },
             Row::Answer { client: JOB, key: b"a" },
             Row::Answer { client: JOB, key: b"ab" },
         ];

@@ -40,6 +40,13 @@ create table usage (
     told     smallint not null default 0,
     primary key (client, month)
 ) with (fillfactor = 50);
+-- The present month is swept, however many there were.
+create index usage_of_month on usage (month);
+
+-- The shares of a quota, in percent, at which a client is told: those that it has come to.
+create function reached(settled bigint, quota bigint) returns setof smallint language sql immutable
+    as $$ select percent::smallint from (values (80), (100)) as threshold (percent)
+          where settled > 0 and settled::numeric * 100 >= quota::numeric * percent $$;
 
 -- Credits that are held for a job or a request, by its id. Gone when they are settled.
 create table reservation (
@@ -61,19 +68,23 @@ create table ledger (
     -- The number of the group that it has written last, and the month to which it was counted.
     written bigint not null default 0,
     month   date,
+    -- Of whom nothing was counted in it: clients who had no line yet, holds that were over.
+    left_out uuid[] not null default '{}',
     seen_at timestamptz not null default now()
 ) with (fillfactor = 50);
 
 -- Answers that are given again to whoever asks again with the same key.
 create table idempotency (
     client  uuid not null,
-    -- Digests of method, path and key; and of the body.
+    -- A blind index of method, path and key.
     key     bytea not null,
-    request bytea not null,
-    -- The answer, sealed; none while it is worked at.
+    until   timestamptz not null,
+    -- None of these while it is worked at: a blind index of the body that was answered, and the answer, sealed.
+    request bytea,
     status  smallint,
     sealed  bytea,
-    until   timestamptz not null,
+    -- Blind indexes of the people in the answer, eight octets each.
+    tokens  bytea,
     primary key (client, key)
 );
 create index idempotency_until on idempotency (until);
@@ -111,8 +122,14 @@ create index webhook_of_job on webhook (job);
 alter table job
     -- The product by which it came, or 'local'.
     add column facade   text not null default 'local',
+    -- What it was made from: 'batch', a list, or another word of its product.
+    add column source   text not null default 'batch',
+    -- The name of the file that it was made from, sealed.
+    add column filename bytea,
     -- Where its end is told, sealed.
-    add column callback bytea;
+    add column callback bytea,
+    -- What is told of its rows when inputs and evidence are deleted, sealed.
+    add column outcomes bytea;
 
 alter table task
     drop constraint task_kind_check,

@@ -68,12 +68,15 @@ async fn try_submit(store: &Store) -> Result<(), StoreError> {
         id: Uuid::now_v7(),
         client: LOCAL_CLIENT,
         facade: "local",
+        source: "batch",
+        filename: None,
         callback: None,
         pipeline: "verify".into(),
         skips: Vec::new(),
         deadline_at: Timestamp::now() + SignedDuration::from_hours(1),
         retention: Duration::from_hours(1),
         chunks: Vec::new(),
+        answer: None,
     };
     let mut client = store.request().await?;
     Submission::begin(&mut client, LOCAL_CLIENT).await?.take(&job).await
