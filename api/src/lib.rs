@@ -7,6 +7,7 @@ mod assembly;
 mod billing;
 mod bounces;
 pub mod cli;
+mod csv;
 mod facade;
 mod http;
 mod jobs;
@@ -27,5 +28,5 @@ pub use assembly::{
 pub use jobs::plan;
 pub use reload::keep_plugins_fresh;
 pub use verification::{Moment, Shape, Suggestion, Verification};
-pub use verify::{Inputs, Order, Verified, Verifier};
+pub use verify::{Inputs, Marked, Order, Verified, Verifier};
 pub use words::{Relentless, TasksVocabulary};

@@ -66,6 +66,11 @@ impl<'s> Parts<'s> {
         Self { commons, ..self }
     }
 
+    /// The lists that stages look things up in.
+    pub(crate) fn lists(&self) -> &Lists {
+        &self.lists
+    }
+
     pub(super) fn has_history(&self) -> bool {
         self.history.is_some()
     }

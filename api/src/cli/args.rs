@@ -1,5 +1,6 @@
 //! The arguments, in one place: what `--help` shows is written here.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -11,7 +12,8 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::{
-    client::ClientCommand, key::KeyCommand, log::LogLevel, plugin::PluginCommand, webhook::WebhookCommand,
+    client::ClientCommand, csv::CsvArgs, key::KeyCommand, log::LogLevel, plugin::PluginCommand,
+    webhook::WebhookCommand,
 };
 use crate::bounces;
 
@@ -36,6 +38,8 @@ pub(super) struct Args {
 pub(super) enum Command {
     /// Verify addresses: arguments, a file, or lines on standard input
     Verify(VerifyArgs),
+    /// Verify the addresses of a table, which gets columns of verdicts; or say what a table is like
+    Csv(CsvArgs),
     /// Say what SMTP replies mean: arguments, or lines on standard input
     Reply(ReplyArgs),
     /// Remember mailboxes that refused mail elsewhere
@@ -93,6 +97,16 @@ pub(super) struct VerifyArgs {
     /// Say how each verdict came about
     #[arg(long)]
     pub explain: bool,
+    #[command(flatten)]
+    pub pass: PassArgs,
+    /// Print each batch as it is done, with row numbers, instead of in order (human or jsonl)
+    #[arg(long)]
+    pub as_completed: bool,
+}
+
+/// How addresses are verified.
+#[derive(Debug, ClapArgs)]
+pub(super) struct PassArgs {
     /// Ask nobody: run only the stages that need no network
     #[arg(long)]
     pub offline: bool,
@@ -120,9 +134,6 @@ pub(super) struct VerifyArgs {
     /// Ask again servers that want us to come back later (greylisting), for as long as this, e.g. 10m
     #[arg(long, value_name = "TIME", default_value = "0s", value_parser = humantime::parse_duration)]
     pub patience: Duration,
-    /// Print each batch as it is done, with row numbers, instead of in order (human or jsonl)
-    #[arg(long)]
-    pub as_completed: bool,
 }
 
 /// How verdicts are printed.
@@ -232,6 +243,9 @@ pub(super) struct WorkArgs {
     /// End when nothing is left to do
     #[arg(long)]
     pub until_idle: bool,
+    /// Where to answer /healthz, /readyz and /metrics, e.g. 127.0.0.1:9100 [default: nowhere]
+    #[arg(long, value_name = "ADDRESS")]
+    pub listen: Option<SocketAddr>,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -10,7 +10,6 @@ use crate::{
     access::{self, Facade},
     store::{
         LOCAL_CLIENT, Store,
-        access::KeyExpiry,
         clients::{self, NewClient},
     },
 };
@@ -18,27 +17,28 @@ use crate::{
 /// What the first client is called.
 const NAME: &str = "first";
 
+/// What is said where there is a client.
+const BEFORE: &str =
+    "keys: those that were made before; `mailsonde key create CLIENT --for email-verifier` makes another";
+
 /// Makes the first client and its key, unless there is a client; says how to use it.
 pub(super) async fn tell(store: &Store, address: SocketAddr) -> Result<()> {
-    let has_client =
-        clients::all(&store.request().await?).await?.iter().any(|client| client.id != LOCAL_CLIENT);
-    if has_client {
-        return say(
-            "keys: those that were made before; `mailsonde key create CLIENT --for email-verifier` makes another",
-        );
+    let known = clients::all(&store.request().await?).await?;
+    if known.iter().any(|client| client.id != LOCAL_CLIENT) {
+        return say(BEFORE);
     }
-    let id = Uuid::now_v7();
     let client = NewClient {
-        id,
+        id: Uuid::now_v7(),
         name: NAME,
         monthly_quota: None,
         hard_cap: false,
         alert_url: None,
         running_max: None,
     };
-    clients::add(&store.request().await?, &client).await?;
     let facade = Facade::EmailVerifier;
-    let key = access::issue(store, id, facade, facade.default_scopes(), KeyExpiry::default()).await?;
+    let made = access::issue_with_client(store, &client, facade, facade.default_scopes()).await?;
+    // Another process may have made it just now.
+    let Some(key) = made else { return say(BEFORE) };
     say(&format!("a first client, `{NAME}`, has this key, which is shown once: {}", key.expose()))?;
     say(&format!(
         "try it: curl -s http://{address}/api/v1/verify -H 'Api-Key: {}' -H 'Content-Type: application/json' \

@@ -28,8 +28,11 @@ pub(super) fn run(config: Option<&Path>, args: &ForgetArgs) -> Result<()> {
 
 async fn forget_all(store: &Store, addresses: &[Address]) -> Result<()> {
     for address in addresses {
-        let Forgotten { history, rows } = forget(store, address).await?;
-        writeln!(io::stdout().lock(), "{address}: {history} memories and {rows} rows of jobs are removed")?;
+        let Forgotten { history, rows, answers } = forget(store, address).await?;
+        writeln!(
+            io::stdout().lock(),
+            "{address}: {history} memories, {rows} rows of jobs and {answers} kept answers are removed"
+        )?;
     }
     Ok(())
 }

@@ -24,7 +24,7 @@ use crate::{
         capacity::Site,
         config::JobsConfig,
         ending, results,
-        submit::{LOCAL, Request, SubmitError, submit},
+        submit::{LOCAL, Request, Source, SubmitError, new_id, submit},
     },
     store::{
         LOCAL_CLIENT,
@@ -77,8 +77,10 @@ fn submits(service: &Service, args: &SubmitArgs, inputs: Vec<String>) -> Result<
     let config: JobsConfig = settings.section("jobs")?;
     let site = Site::new(settings, &config)?;
     let request = Request {
+        id: new_id(),
         client: LOCAL_CLIENT,
         facade: LOCAL,
+        source: Source::LIST,
         callback: None,
         pipeline: args.pipeline.clone(),
         skips,
@@ -87,6 +89,7 @@ fn submits(service: &Service, args: &SubmitArgs, inputs: Vec<String>) -> Result<
         retention: None,
         is_billed: false,
         inputs,
+        answer: None,
     };
     let id = match runtime.block_on(submit(store, &config, &site, request)) {
         Err(error @ (SubmitError::Empty | SubmitError::TooMany | SubmitError::Window)) => {

@@ -4,6 +4,7 @@ mod args;
 mod bounces;
 mod client;
 mod config;
+mod csv;
 mod data;
 mod explain;
 mod first;
@@ -15,6 +16,7 @@ mod key;
 mod log;
 mod meaning;
 mod output;
+mod pass;
 mod plugin;
 mod process;
 mod reply;
@@ -70,6 +72,7 @@ fn dispatch(args: Args) -> Result<()> {
     let file = args.config.as_deref();
     match args.command {
         Command::Verify(verify) => verify::run(file, &verify),
+        Command::Csv(args) => csv::run(file, &args),
         Command::Reply(reply) => reply::run(&reply),
         Command::Bounces(command) => bounces::run(file, &command),
         Command::Config(command) => config::run(file, &command),

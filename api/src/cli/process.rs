@@ -22,6 +22,8 @@ pub(super) struct Process<'s> {
     pub(super) parts: Parts<'s>,
     /// What jobs are worked at with.
     pub(super) desk: Arc<Desk>,
+    /// What the installation remembers of mailboxes.
+    pub(super) history: Arc<StoredHistory>,
     id: Uuid,
     store: Shared,
     ration: Arc<StoredRation>,
@@ -33,18 +35,18 @@ impl<'s> Process<'s> {
     /// # Errors
     /// A configuration that is wrong.
     pub(super) fn new(settings: &'s Settings, store: &Shared, metrics: &Arc<Metrics>) -> Result<Self> {
-        let history = StoredHistory::new(store.workers().clone(), store.keys().clone());
+        let history = Arc::new(StoredHistory::new(store.workers().clone(), store.keys().clone()));
         let id = Uuid::now_v7();
         let ration = Arc::new(StoredRation::new(store.workers().clone(), store.keys().clone(), id));
         let commons = Commons { ration: Some(ration.clone()) };
-        let parts = Parts::new(settings)?.with_history(Arc::new(history)).with_commons(commons);
+        let parts = Parts::new(settings)?.with_history(history.clone()).with_commons(commons);
         let desk = Desk::new(settings, &parts, store.clone())?.counting(metrics.clone());
         let plugins = parts.plugins();
         metrics.watch(Sources { prober: parts.smtp().cloned(), plugins: plugins.clone() });
         if !plugins.is_empty() {
             tokio::spawn(keep_plugins_fresh(plugins));
         }
-        Ok(Self { parts, desk: Arc::new(desk), id, store: store.clone(), ration })
+        Ok(Self { parts, desk: Arc::new(desk), history, id, store: store.clone(), ration })
     }
 
     /// The process's end of the queue.

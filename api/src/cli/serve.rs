@@ -20,8 +20,8 @@ use super::{args::ServeArgs, first, process::Process, service, signals::Signals}
 use crate::{
     access::Directory,
     assembly::{self, Variants},
-    billing::Ledger,
-    http::{App, Failed, Front, HttpConfig, Limiter, PIPELINE, Server},
+    billing::{self, Ledger},
+    http::{App, Failed, Front, HttpConfig, Limiter, PIPELINE, Server, Stats},
     jobs::{
         capacity::Site,
         config::JobsConfig,
@@ -32,14 +32,14 @@ use crate::{
     webhooks::Guard,
 };
 
-/// How often buckets of keys are looked through for those that are full.
+/// How often is looked for what nobody needs any more, and for what dead processes left.
 const SWEEP_EVERY: Duration = Duration::from_mins(1);
 
 /// Runs the command.
 pub(super) fn run(config: Option<&Path>, args: &ServeArgs) -> Result<()> {
     let settings = Settings::load(config)?;
     assembly::check_sections(&settings)?;
-    let http: HttpConfig = settings.section("http")?;
+    let http = HttpConfig::load(&settings)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(serve(Arc::new(settings), http, args))
 }
@@ -84,7 +84,7 @@ async fn serve(settings: Arc<Settings>, http: HttpConfig, args: &ServeArgs) -> R
     let ends = Ends::new()?;
     let metrics = Arc::new(Metrics::new()?);
     let failed = Arc::new(Failed::new(&http));
-    let front = Front::new(failed.clone(), metrics.clone(), http.trusted_proxies.clone());
+    let front = Front::new(failed.clone(), metrics.clone(), &http.trusted_proxies);
     let server = Server::bind(&http, front.clone()).await?;
     let address = server.address()?;
     say(&format!("mailsonde listens on http://{address}"))?;
@@ -111,6 +111,8 @@ async fn serve(settings: Arc<Settings>, http: HttpConfig, args: &ServeArgs) -> R
         store: store.clone(),
         metrics,
         failed,
+        ongoing: front.ongoing().clone(),
+        stats: Stats::new(process.parts.lists(), process.history.clone()),
     });
     front.open(&app);
     if args.first_run {
@@ -154,6 +156,10 @@ async fn sweep(app: Arc<App>) {
     loop {
         ticks.tick().await;
         app.limiter.sweep();
+        // Workers do it too; there may be none.
+        if let Err(error) = billing::sweep(&app.store).await {
+            tracing::warn!("credits that dead processes held are not given back: {error}");
+        }
     }
 }
 

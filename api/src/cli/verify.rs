@@ -1,123 +1,50 @@
 //! `mailsonde verify`: inputs in, verdicts out, streaming.
 
 use std::{
-    fmt,
     fs::File,
+    future::pending,
     io::{self, IsTerminal, Read},
     path::Path,
-    sync::Arc,
     thread,
 };
 
-use anstream::eprintln;
 use anyhow::{Context, Result};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use mailsonde_config::Settings;
-use mailsonde_engine::{Finding, ProbeFailure, Recorded};
-use mailsonde_net::{Outage, SmtpProber};
 use tokio::sync::mpsc;
 
 use super::{
     Usage,
     args::{Format, VerifyArgs},
-    human::FAINT,
     input,
     output::Output,
-    pipeline_named,
+    pass::{BATCHES_WAITING_MAX, Pass, progress},
 };
-use crate::{
-    assembly::{self, Assembled, Choice, Parts, STAGES},
-    reload::keep_plugins_fresh,
-    verify::{Inputs, Order, Verified, Verifier},
-};
-
-/// Batches that may wait between the reader and the pipeline.
-const BATCHES_WAITING_MAX: usize = 2;
-
-/// No mail host can be reached from here: nothing would come of going on.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}; `--no-smtp` verifies without asking mail servers")]
-struct Unreachable(Outage);
+use crate::verify::{Inputs, Order};
 
 /// Runs the command.
 pub(super) fn run(config: Option<&Path>, args: &VerifyArgs) -> Result<()> {
     let source = Source::of(args)?;
     let settings = Settings::load(config)?;
-    let parts = Parts::new(&settings)?.with_syntax_policy(args.syntax_policy);
-    let verifier = Arc::new(verifier(&settings, &parts, args)?);
+    let pass = Pass::new(&settings, &args.pass, args.explain)?;
     let is_single = matches!(&source, Source::Arguments(addresses) if addresses.len() == 1);
     let mut output = Output::new(args.format, args.explain, args.as_completed, is_single)?;
     let order = if args.as_completed { Order::Completed } else { Order::Submitted };
-    let progress = progress(source.len());
+    let is_watched = !io::stdout().is_terminal() && source.len() != Some(1);
+    let bar = progress(is_watched, source.len(), "addresses");
 
     let (sender, receiver) = mpsc::channel(BATCHES_WAITING_MAX);
     let reader = thread::spawn(move || source.send(&sender));
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let plugins = parts.plugins();
-    if !plugins.is_empty() {
-        let _within = runtime.enter();
-        tokio::spawn(keep_plugins_fresh(plugins));
-    }
-    let streamed = runtime.block_on(verifier.stream(receiver, order, |batch| {
-        let outage = parts.smtp().and_then(SmtpProber::outage);
-        let batch = if outage.is_some() { before_outage(batch) } else { batch };
-        progress.inc(batch.verdicts.len() as u64);
-        output.write(&batch)?;
-        outage.map_or(Ok(()), |outage| Err(io::Error::other(Unreachable(outage))))
-    }));
-    progress.finish_and_clear();
-    if let Some(prober) = parts.smtp() {
-        runtime.block_on(prober.close());
-    }
+    let ended = pass.run(receiver, order, pending(), |batch| {
+        bar.inc(batch.verdicts.len() as u64);
+        output.write(batch)
+    });
+    bar.finish_and_clear();
     // A reader that waits for a terminal cannot be joined once nobody wants its lines.
-    streamed?;
+    ended?;
     reader.join().map_err(|_| anyhow::anyhow!("reading the input panicked"))??;
     output.finish()?;
-    // A name server that is still silent must not hold the process.
-    runtime.shutdown_background();
+    pass.leave();
     Ok(())
-}
-
-/// The verdicts up to the first one for which nobody could be asked. Those whose servers stayed silent before that was
-/// known are no better.
-fn before_outage(mut batch: Verified) -> Verified {
-    use ProbeFailure::{EgressDown, NotItsTurn, Timeout};
-    let is_cut = |recorded: &Recorded| {
-        matches!(recorded.finding, Finding::ProbeFailed(EgressDown | NotItsTurn | Timeout))
-    };
-    let first = batch.verdicts.iter().position(|verdict| verdict.evidence.findings.iter().any(is_cut));
-    batch.verdicts.truncate(first.unwrap_or(usize::MAX));
-    batch
-}
-
-fn verifier(settings: &Settings, parts: &Parts<'_>, args: &VerifyArgs) -> Result<Verifier> {
-    let choice = Choice {
-        ask_anybody: !args.offline,
-        check_smtp: !args.no_smtp,
-        suggest_typo: !args.no_typo,
-        check_random: !args.no_random,
-        check_domain_trust: args.domain_trust,
-    };
-    let left_out = choice.skips(settings)?;
-    let skips: Vec<&str> = left_out.iter().map(String::as_str).collect();
-    let stages = pipeline_named(settings, &args.pipeline)?.stages;
-    let Assembled { pipeline, bereft } = assembly::assemble(settings, parts, &args.pipeline, &skips)?;
-    if args.explain {
-        let is_plugin = |name: &&String| !STAGES.iter().any(|kind| kind.name == **name);
-        for plugin in left_out.iter().filter(is_plugin).filter(|name| stages.contains(name)) {
-            tell_on_stderr(&format!("`{plugin}` is left out: it asks DNS"));
-        }
-        for lost in &bereft {
-            tell_on_stderr(lost);
-        }
-    }
-    let verifier = Verifier::new(pipeline, assembly::policy(settings)?, args.deadline);
-    Ok(verifier.with_patience(args.patience))
-}
-
-#[allow(clippy::print_stderr)] // what is told beside the verdicts
-fn tell_on_stderr(text: &impl fmt::Display) {
-    eprintln!("{FAINT}{text}{FAINT:#}");
 }
 
 /// Where the addresses come from.
@@ -172,23 +99,4 @@ impl Source {
             Self::Lines(reader, _) => input::send_lines(reader, batches).context("reading the addresses"),
         }
     }
-}
-
-/// How far it is, on standard error, when somebody watches and the results go elsewhere. A bar where the end is known.
-fn progress(len: Option<u64>) -> ProgressBar {
-    let is_watched = io::stderr().is_terminal() && !io::stdout().is_terminal();
-    if !is_watched || len == Some(1) {
-        return ProgressBar::hidden();
-    }
-    let template = match len {
-        Some(_) => "{wide_bar} {human_pos}/{human_len} addresses, {rate} a second, {eta} left",
-        None => "{spinner} {human_pos} addresses, {rate} a second, {elapsed}",
-    };
-    let style = ProgressStyle::with_template(template)
-        .unwrap_or_else(|_| ProgressStyle::default_bar())
-        .with_key("rate", |state: &ProgressState, out: &mut dyn fmt::Write| {
-            // Nothing can be done about a terminal that takes no text.
-            let _ = write!(out, "{:.0}", state.per_sec());
-        });
-    ProgressBar::with_draw_target(len, ProgressDrawTarget::stderr()).with_style(style)
 }

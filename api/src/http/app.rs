@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use mailsonde_engine::Policy;
 
-use super::{failed::Failed, rate::Limiter};
+use super::{email_verifier::Stats, failed::Failed, ongoing::Ongoing, rate::Limiter};
 use crate::{
     access::Directory,
     assembly::Variants,
@@ -43,4 +43,8 @@ pub(crate) struct App {
     pub(crate) limiter: Limiter,
     /// Failed authentication, for each address.
     pub(crate) failed: Arc<Failed>,
+    /// Requests that go on when their clients have gone.
+    pub(crate) ongoing: Ongoing,
+    /// What the installation knows.
+    pub(crate) stats: Stats,
 }

@@ -4,6 +4,7 @@
 use std::{convert::Infallible, time::Duration};
 
 use axum::{
+    BoxError,
     body::{Body, Bytes},
     extract::{FromRequest, Request},
     http::{
@@ -15,10 +16,17 @@ use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde_json::Value;
 use tokio::time::timeout;
 
-use super::{invalid::Invalid, refusal::Refusal};
+use super::{
+    digested::{Digest, Digested},
+    invalid::Invalid,
+    refusal::Refusal,
+};
 
 /// Octets of a body that is read as a whole: a thousand addresses of the greatest length, three times over.
 pub(crate) const BODY_MAX: usize = 1024 * 1024;
+
+/// Octets of one that is only compared with another that was answered: more than any endpoint takes.
+const COMPARED_MAX: usize = 32 * 1024 * 1024;
 
 /// For a whole body. Who sends a megabyte in that time has a very slow line.
 pub(crate) const BODY_TIME_MAX: Duration = Duration::from_secs(30);
@@ -62,22 +70,44 @@ impl Received {
 }
 
 /// Reads a whole body.
-pub(super) async fn read(headers: &HeaderMap, mut body: Body) -> Result<Bytes, Refusal> {
+async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, Refusal> {
+    read_by(headers, body, BODY_MAX, async |body| Ok(body.collect().await?.to_bytes())).await
+}
+
+/// The digest of a whole body, of which nothing is held.
+pub(super) async fn digest(headers: &HeaderMap, body: Body) -> Result<Digest, Refusal> {
+    let (body, whole) = Digested::of(body);
+    read_by(headers, body, COMPARED_MAX, async |mut body| {
+        while let Some(frame) = body.frame().await {
+            frame?;
+        }
+        Ok(())
+    })
+    .await?;
+    whole.digest().ok_or(Refusal::Internal)
+}
+
+/// Reads a body of so many octets at most, in time.
+async fn read_by<T>(
+    headers: &HeaderMap,
+    mut body: Body,
+    octets_max: usize,
+    read: impl AsyncFnOnce(Limited<&mut Body>) -> Result<T, BoxError>,
+) -> Result<T, Refusal> {
     let said = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-    if said.is_some_and(|length| length > BODY_MAX as u64) {
+    if said.is_some_and(|length| length > octets_max as u64) {
         // Who asks before sending, has not sent.
         if !headers.contains_key(EXPECT) {
             read_rest(&mut body).await;
         }
-        return Err(Refusal::TooLarge(BODY_MAX));
+        return Err(Refusal::TooLarge(octets_max));
     }
-    let read = timeout(BODY_TIME_MAX, Limited::new(&mut body, BODY_MAX).collect()).await;
-    match read {
+    match timeout(BODY_TIME_MAX, read(Limited::new(&mut body, octets_max))).await {
         Err(_) => Err(Refusal::TooSlow),
-        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+        Ok(Ok(read)) => Ok(read),
         Ok(Err(error)) if error.is::<LengthLimitError>() => {
             read_rest(&mut body).await;
-            Err(Refusal::TooLarge(BODY_MAX))
+            Err(Refusal::TooLarge(octets_max))
         }
         // The client has gone, or its chunks are none. Nobody hears the answer in the first case.
         Ok(Err(_)) => Err(Refusal::of(Invalid::new(["body"], "body_incomplete", "The body is not complete"))),
@@ -85,7 +115,7 @@ pub(super) async fn read(headers: &HeaderMap, mut body: Body) -> Result<Bytes, R
 }
 
 /// Reads on for a while: a connection that is closed with octets unread loses the answer.
-async fn read_rest(body: &mut Body) {
+pub(super) async fn read_rest(body: &mut Body) {
     let rest = async {
         let mut read = 0;
         while let Some(Ok(frame)) = body.frame().await {

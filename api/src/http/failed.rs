@@ -1,5 +1,5 @@
-//! Failed authentication: an address that shows wrong keys is listened to for a while no longer. Networks, not addresses,
-//! where somebody may have as many of those as they like.
+//! Failed authentication: an address that shows keys that let nobody in is listened to for a while no longer. Networks, not
+//! addresses, where somebody may have as many of those as they like.
 
 use std::{
     collections::HashMap,

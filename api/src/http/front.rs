@@ -16,11 +16,11 @@ use axum::{
     body::Body,
     extract::{MatchedPath, Request, State},
     http::{
-        HeaderMap, HeaderName, HeaderValue, Method, StatusCode,
+        HeaderValue, Method, StatusCode,
         header::{CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS},
     },
     middleware::{Next, from_fn},
-    response::Response,
+    response::{Redirect, Response},
     routing::get,
 };
 use futures_util::FutureExt as _;
@@ -28,50 +28,92 @@ use jiff::Timestamp;
 use tower::Service as _;
 
 use super::{
-    App, email_verifier,
+    App,
+    document::document,
+    email_verifier,
     failed::Failed,
-    guard::Peer,
+    head,
     health::{Health, alive},
+    ongoing::Ongoing,
+    peer::{Peer, Proxies},
     rate::Numbers,
     refusal::{Refusal, SOON},
     request_id::{RequestId, X_REQUEST_ID},
     routes::shape_of,
-    shape::{Shape, answer},
+    shape::Shape,
 };
-use crate::metrics::{Limit, Metrics};
+use crate::{
+    metrics::{Limit, Metrics},
+    store::Shared,
+};
 
-const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+/// As what a request is counted whose client did not wait for the answer: what proxies call it too.
+const CLIENT_GONE: u16 = 499;
 
 /// What Prometheus asks for.
 const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// Where people are sent who want to know what there is: to the document, which says it all.
+pub(crate) const REFERENCE: &str = "/api/reference";
 
 /// Where requests come in.
 pub(crate) struct Front {
     /// Ours, and the facades once there is something to answer with.
     own: OnceLock<Router>,
     facades: OnceLock<Facades>,
+    store: OnceLock<Shared>,
     failed: Arc<Failed>,
     metrics: Arc<Metrics>,
-    trusted_proxies: Vec<IpAddr>,
+    proxies: Proxies,
     health: Health,
+    ongoing: Ongoing,
     is_draining: AtomicBool,
 }
 
 /// A router for each.
 struct Facades {
-    app: Arc<App>,
     email_verifier: Router,
     relentless: Router,
     tasks: Router,
 }
 
+/// When a request came.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Began(pub(crate) Instant);
+
 /// What stands of a request when its answer is there.
 struct Told {
-    began: Instant,
+    began: Began,
     shape: Shape,
     id: RequestId,
-    method: Method,
-    peer: IpAddr,
+    method: &'static str,
+    peer: Peer,
+}
+
+/// A request that is being answered. One that is dropped has a client who is gone.
+struct UnderWay<'f> {
+    front: &'f Front,
+    told: Option<Told>,
+}
+
+impl<'f> UnderWay<'f> {
+    fn new(front: &'f Front, told: Told) -> Self {
+        front.metrics.in_flight.inc();
+        Self { front, told: Some(told) }
+    }
+
+    fn answered(mut self) -> Told {
+        self.told.take().expect("only this takes it, once")
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.front.metrics.in_flight.dec();
+        if let Some(told) = self.told.take() {
+            self.front.count(&told, "none", CLIENT_GONE);
+        }
+    }
 }
 
 /// The pattern of the path, told from the router to the front.
@@ -80,14 +122,16 @@ struct Route(MatchedPath);
 
 impl Front {
     /// One that answers only what is ours. `failed`: the one of the [`App`] to come.
-    pub(crate) fn new(failed: Arc<Failed>, metrics: Arc<Metrics>, trusted_proxies: Vec<IpAddr>) -> Arc<Self> {
+    pub(crate) fn new(failed: Arc<Failed>, metrics: Arc<Metrics>, trusted_proxies: &[IpAddr]) -> Arc<Self> {
         let front = Arc::new(Self {
             own: OnceLock::new(),
             facades: OnceLock::new(),
+            store: OnceLock::new(),
             failed,
             metrics,
-            trusted_proxies,
+            proxies: Proxies::new(trusted_proxies),
             health: Health::default(),
+            ongoing: Ongoing::default(),
             is_draining: AtomicBool::new(false),
         });
         let own = whole(own(), Shape::Ours).with_state(Arc::downgrade(&front));
@@ -96,22 +140,34 @@ impl Front {
         front
     }
 
+    /// From now on, who watches hears how the store is. Where that is all, the facades stay closed.
+    pub(crate) fn know(&self, store: &Shared) {
+        // A second time would change nothing.
+        let _ = self.store.set(store.clone());
+    }
+
     /// From now on, everything is answered.
     pub(crate) fn open(&self, app: &Arc<App>) {
         let facade = |router: Router<Arc<App>>, shape| whole(router, shape).with_state(app.clone());
         let facades = Facades {
-            app: app.clone(),
             email_verifier: facade(email_verifier::router(app), Shape::EmailVerifier),
             relentless: facade(Router::new(), Shape::Relentless),
             tasks: facade(Router::new(), Shape::Tasks),
         };
         // A second time would change nothing.
         let _ = self.facades.set(facades);
+        // Only now: whoever hears that we are ready is answered.
+        self.know(&app.store);
     }
 
     /// From now on, whoever asks hears that others should be sent requests.
     pub(crate) fn drain(&self) {
         self.is_draining.store(true, Relaxed);
+    }
+
+    /// What goes on of requests when their clients have gone: for the [`App`] to come.
+    pub(crate) fn ongoing(&self) -> &Ongoing {
+        &self.ongoing
     }
 
     /// What is counted.
@@ -122,24 +178,28 @@ impl Front {
     /// Answers a request that came from there. Never fails, and a panic of an endpoint costs that request alone.
     pub(crate) async fn answer(&self, mut request: Request, from: IpAddr) -> Response {
         let shape = shape_of(request.method(), request.uri(), request.headers());
+        let began = Began(Instant::now());
         let told = Told {
-            began: Instant::now(),
+            began,
             shape,
             id: RequestId::of(request.headers()),
-            method: request.method().clone(),
-            peer: self.peer(from, request.headers()),
+            method: known(request.method()),
+            peer: self.proxies.peer(from, request.headers()),
         };
-        request.extensions_mut().insert(Peer(told.peer));
+        request.extensions_mut().insert(began);
+        request.extensions_mut().insert(told.peer);
         request.extensions_mut().insert(told.id.clone());
-        self.metrics.in_flight.inc();
+        let under_way = UnderWay::new(self, told);
         let answered = AssertUnwindSafe(self.route(shape, request)).catch_unwind().await;
-        self.metrics.in_flight.dec();
         // Where it was is told by the hook of panics.
         let response = answered.unwrap_or_else(|_| shape.refuse(&Refusal::Internal));
-        self.finish(&told, response)
+        self.finish(&under_way.answered(), response)
     }
 
     async fn route(&self, shape: Shape, request: Request) -> Response {
+        if let Some(refusal) = head::refusal(&request) {
+            return shape.refuse(&refusal);
+        }
         let router = match shape {
             Shape::Ours => self.own.get(),
             _ => self.facades.get().map(|facades| match shape {
@@ -157,7 +217,7 @@ impl Front {
     /// Writes the headers that every answer has, and counts it.
     fn finish(&self, told: &Told, mut response: Response) -> Response {
         let numbers = response.extensions_mut().remove::<Numbers>();
-        let numbers = numbers.unwrap_or_else(|| self.failed.numbers(told.peer));
+        let numbers = numbers.unwrap_or_else(|| self.failed.numbers(told.peer.0));
         let route = response.extensions_mut().remove::<Route>();
         let route = route.as_ref().map_or("none", |Route(path)| path.as_str());
         let headers = response.headers_mut();
@@ -165,42 +225,18 @@ impl Front {
         headers.insert(X_REQUEST_ID, told.id.header());
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
-        let (took, status) = (told.began.elapsed(), response.status());
-        let method = known(&told.method);
-        self.metrics.answered(told.shape.word(), route, method, status.as_u16(), took);
         if let Some(limit) = limit_met(&response, numbers.is_of_address()) {
             self.metrics.met(limit);
         }
-        tracing::info!(
-            "{method} {route} ({}) {} in {:.1} ms, request {}",
-            told.shape.word(),
-            status.as_u16(),
-            took.as_secs_f64() * 1000.0,
-            told.id.as_str(),
-        );
+        self.count(told, route, response.status().as_u16());
         response
     }
 
-    /// Who asks: where the connection comes from a proxy of ours, whom the last of them names.
-    fn peer(&self, from: IpAddr, headers: &HeaderMap) -> IpAddr {
-        let from = from.to_canonical();
-        if !self.trusted_proxies.contains(&from) {
-            return from;
-        }
-        let mut named = headers
-            .get_all(X_FORWARDED_FOR)
-            .iter()
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(|value| value.split(','))
-            .map(|name| name.trim().parse::<IpAddr>().map(|address| address.to_canonical()))
-            .collect::<Vec<_>>();
-        // What stands before a name that is none was written by nobody that we trust.
-        while let Some(Ok(address)) = named.pop() {
-            if !self.trusted_proxies.contains(&address) {
-                return address;
-            }
-        }
-        from
+    fn count(&self, told: &Told, route: &str, status: u16) {
+        let (took, shape, method) = (told.began.0.elapsed(), told.shape.word(), told.method);
+        self.metrics.answered(shape, route, method, status, took);
+        let (millis, id) = (took.as_secs_f64() * 1000.0, told.id.for_log());
+        tracing::info!("{method} {route} ({shape}) {status} in {millis:.1} ms, request {id}");
     }
 }
 
@@ -224,7 +260,8 @@ async fn tell_route(request: Request, next: Next) -> Response {
 /// What is ours, whether there is a database or not.
 fn own() -> Router<std::sync::Weak<Front>> {
     Router::new()
-        .route("/openapi.json", get(async || answer(StatusCode::OK, &email_verifier::document())))
+        .route("/openapi.json", get(document))
+        .route(REFERENCE, get(async || Redirect::temporary("/openapi.json")))
         .route("/healthz", get(async || alive()))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
@@ -232,14 +269,12 @@ fn own() -> Router<std::sync::Weak<Front>> {
 
 async fn ready(State(front): State<std::sync::Weak<Front>>) -> Response {
     let Some(front) = front.upgrade() else { return Shape::Ours.refuse(&Refusal::Unavailable(SOON)) };
-    let store = front.facades.get().map(|facades| &facades.app.store);
-    front.health.ready(store, front.is_draining.load(Relaxed)).await
+    front.health.ready(front.store.get(), front.is_draining.load(Relaxed)).await
 }
 
 async fn metrics(State(front): State<std::sync::Weak<Front>>) -> Response {
     let Some(front) = front.upgrade() else { return Shape::Ours.refuse(&Refusal::Unavailable(SOON)) };
-    let store = front.facades.get().map(|facades| &facades.app.store);
-    let mut response = Response::new(Body::from(front.metrics.text(store).await));
+    let mut response = Response::new(Body::from(front.metrics.text(front.store.get()).await));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(METRICS_TYPE));
     response
 }

@@ -12,21 +12,17 @@ use axum::{
     routing::MethodRouter,
 };
 
-use super::{App, idempotency, rate::Numbers, refusal::Refusal, shape::Shape};
+use super::{App, idempotency, peer::Peer, rate::Numbers, refusal::Refusal, shape::Shape};
 use crate::access::{Access, Denied, Facade, Scope};
 
 /// The header of Email Verifier keys.
-const API_KEY: HeaderName = HeaderName::from_static("api-key");
+pub(super) const API_KEY: HeaderName = HeaderName::from_static("api-key");
 
 /// The other header of tasks keys.
-const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+pub(super) const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
 /// Longer keys are nobody's.
 const KEY_OCTETS_MAX: usize = 256;
-
-/// From where a request came: the other side of the connection, or whom a proxy that is trusted names.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Peer(pub(crate) IpAddr);
 
 /// What an endpoint asks of its callers.
 #[derive(Clone)]
@@ -83,8 +79,9 @@ impl Guard {
         }
         let presented = presented(self.facade, headers);
         let access = self.identify(presented).await.inspect_err(|refusal| {
-            // A key that was lost is as good a guess as any; a client without one is nobody's attack.
-            if let (Refusal::InvalidKey, Some(peer)) = (refusal, peer) {
+            if is_failure(refusal)
+                && let Some(peer) = peer
+            {
                 self.app.failed.count(peer);
             }
         });
@@ -115,19 +112,34 @@ impl Guard {
     }
 }
 
-/// What the client shows, where its facade looks for it. What is no text is nobody's key.
+/// What the client shows, where its facade looks for it.
 fn presented(facade: Facade, headers: &HeaderMap) -> Option<&str> {
-    let of = |name: &HeaderName| headers.get(name).map(|value| value.to_str().unwrap_or("\u{fffd}").trim());
-    let bearer = || {
-        let (scheme, key) = of(&AUTHORIZATION)?.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
-    };
     let presented = match facade {
-        Facade::EmailVerifier => of(&API_KEY),
-        Facade::Relentless => bearer(),
-        Facade::Tasks => bearer().or_else(|| of(&X_API_KEY)),
+        Facade::EmailVerifier => shown(headers, &API_KEY),
+        Facade::Relentless => bearer(headers),
+        Facade::Tasks => bearer(headers).or_else(|| shown(headers, &X_API_KEY)),
     };
     presented.filter(|key| !key.is_empty())
+}
+
+/// The key of `Authorization: Bearer`.
+pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, key) = shown(headers, &AUTHORIZATION)?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
+}
+
+/// What a header says. What is no text is nobody's.
+pub(super) fn shown<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {
+    headers.get(name).map(|value| value.to_str().unwrap_or("\u{fffd}").trim())
+}
+
+/// Whether somebody showed a key that lets nobody in, which is counted for where he is: else whoever goes on with an old
+/// key would be limited by nothing. Who shows none guesses nothing.
+fn is_failure(refusal: &Refusal) -> bool {
+    matches!(
+        refusal,
+        Refusal::InvalidKey | Refusal::RevokedKey | Refusal::ExpiredKey | Refusal::ClientInactive
+    )
 }
 
 /// Whose request it is: for endpoints that are guarded.

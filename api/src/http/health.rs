@@ -6,7 +6,7 @@ use axum::{
     http::{HeaderValue, StatusCode, header::CONTENT_TYPE},
     response::Response,
 };
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde_json::json;
 use tokio::{
     sync::Mutex,
@@ -14,9 +14,12 @@ use tokio::{
 };
 
 use super::shape::answer;
-use crate::store::{
-    Shared, StoreError,
-    condition::{self, Condition},
+use crate::{
+    store::{
+        Shared, StoreError,
+        condition::{self, Condition},
+    },
+    webhooks::CLOCK_MAX,
 };
 
 /// How long an answer is good for, so that nobody can keep the database busy with this question.
@@ -24,9 +27,6 @@ const FRESH: Duration = Duration::from_secs(1);
 
 /// How long the database may take to say how it is.
 const LOOK_MAX: Duration = Duration::from_millis(1500);
-
-/// What clocks may differ by: webhooks that are signed by a clock that is further off are refused as too old.
-const CLOCKS_MAX: SignedDuration = SignedDuration::from_mins(10);
 
 /// What is in the way: a word, and why.
 type Obstacles = BTreeMap<&'static str, String>;
@@ -93,7 +93,7 @@ fn weigh(seen: Result<Condition, StoreError>, now: Timestamp) -> Obstacles {
                 obstacles.insert("schema", "it is another one than this program's".to_owned());
             }
             let off = now.duration_since(condition.now);
-            if off.abs() > CLOCKS_MAX {
+            if off.abs() > CLOCK_MAX {
                 let side = if off.is_positive() { "before" } else { "behind" };
                 let seconds = off.abs().as_secs();
                 obstacles.insert("clock", format!("this host is {seconds} s {side} the database"));
@@ -130,12 +130,12 @@ mod tests {
     }
 
     #[test]
-    fn clocks_may_differ_by_ten_minutes_either_way() {
+    fn clocks_may_differ_by_as_much_as_webhooks_leave_with() {
         let after = |seconds: i64| Timestamp::from_second(seconds).unwrap();
-        assert_eq!(seen(after(600), true), [""; 0]);
-        assert_eq!(seen(after(-600), true), [""; 0]);
-        assert_eq!(seen(after(601), true), ["clock"]);
-        assert_eq!(seen(after(-601), false), ["clock", "schema"]);
+        assert_eq!(seen(after(300), true), [""; 0]);
+        assert_eq!(seen(after(-300), true), [""; 0]);
+        assert_eq!(seen(after(301), true), ["clock"]);
+        assert_eq!(seen(after(-301), false), ["clock", "schema"]);
         let text = weigh(Ok(Condition { now: after(700), is_of_this_program: true }), Timestamp::UNIX_EPOCH);
         assert_eq!(text["clock"], "this host is 700 s behind the database");
     }

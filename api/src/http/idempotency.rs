@@ -3,6 +3,9 @@
 //!
 //! Answers of success are kept for a day. What failed has done nothing: with the same key it is tried anew. A request with
 //! a key goes on when its client goes away, since that one will come back for the answer.
+//!
+//! A key is claimed before its request is read, and of the body a digest is taken while the endpoint reads it. Whether
+//! another body is the same is known when the first is answered: until then, any other request with the key has to wait.
 
 use std::{
     convert::Infallible,
@@ -22,13 +25,26 @@ use axum::{
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use http_body_util::BodyExt as _;
-use sha2::{Digest as _, Sha256};
+use serde::Serialize;
+use serde_json::Value;
+use tokio::time::sleep;
+use uuid::Uuid;
 
-use super::{App, body, guard::Caller, invalid::Invalid, refusal::Refusal, shape::Shape};
-use crate::store::{
-    GenericClient, Store, StoreError,
-    idempotency::{self, Claim, Claimed},
-    keys::Row,
+use super::{
+    App, body,
+    digested::{Digest, Digested, Whole},
+    guard::Caller,
+    invalid::Invalid,
+    refusal::Refusal,
+    shape::Shape,
+};
+use crate::{
+    jobs::person,
+    store::{
+        Store, StoreError,
+        idempotency::{self, Answer, Claim, Claimed},
+        keys::{Keyring, Row},
+    },
 };
 
 const KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -37,9 +53,13 @@ const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 /// Characters of a key.
 const KEY_MAX: usize = 255;
 
-/// How long one request may be worked at: longer than any that is answered at once. One that was cut off by the end of
-/// its process can be repeated after that.
-const WORK_MAX: Duration = Duration::from_secs(90);
+/// How long one request may be read and worked at: twice as long as any that is answered at once. One that was cut off by
+/// the end of its process can be repeated after that.
+const WORK_MAX: Duration = Duration::from_mins(2);
+
+/// The pause before the second try to keep an answer, or to give up a key: a connection that has just broken may be the
+/// next one that is taken.
+const SETTLE_PAUSE: Duration = Duration::from_millis(50);
 
 /// How long an answer is given again.
 const KEPT: Duration = Duration::from_hours(24);
@@ -48,26 +68,57 @@ const KEPT: Duration = Duration::from_hours(24);
 #[derive(Debug, Clone)]
 pub(crate) struct Ticket {
     claim: Claim,
-    is_kept: Arc<AtomicBool>,
+    body: Whole,
+    /// The answer went to where it is kept with what is done.
+    is_given: Arc<AtomicBool>,
 }
 
 impl Ticket {
-    /// Keeps the answer in the transaction of what is done: both, or none. The body is the one that is sent.
+    /// The answer of a success, to be kept in the transaction of what is done: both are, or none. The endpoint has read its
+    /// request, and sends this.
     ///
     /// # Errors
-    /// [`StoreError::Fenced`]: it took so long that the request was repeated, and the other one does it.
-    pub(crate) async fn keep(
+    /// A fault of the endpoint: it has not read all of it.
+    pub(crate) fn answer(
         &self,
-        store: &Store,
-        transaction: &impl GenericClient,
+        keys: &Keyring,
         status: StatusCode,
-        body: &[u8],
-    ) -> Result<(), StoreError> {
-        let sealed = store.keys().seal(row(&self.claim), body);
-        idempotency::keep(transaction, &self.claim, status.as_u16(), &sealed, KEPT).await?;
-        self.is_kept.store(true, Relaxed);
-        Ok(())
+        body: &impl Serialize,
+    ) -> Result<Answer, StoreError> {
+        let body = serde_json::to_vec(body).map_err(|error| StoreError::Refused(error.to_string().into()))?;
+        let answer = self.sealed(keys, status, &body)?;
+        self.is_given.store(true, Relaxed);
+        Ok(answer)
     }
+
+    fn sealed(&self, keys: &Keyring, status: StatusCode, body: &[u8]) -> Result<Answer, StoreError> {
+        let unread = || StoreError::Refused("a request was answered before it was read".into());
+        let request = index_of_body(keys, &self.body.digest().ok_or_else(unread)?);
+        let Claim { client, key, .. } = &self.claim;
+        Ok(Answer {
+            request,
+            status: status.as_u16(),
+            sealed: keys.seal(Row::Answer { client: *client, key }, body),
+            tokens: tokens(keys, *client, body),
+            time: KEPT,
+            claim: self.claim.clone(),
+        })
+    }
+}
+
+/// By which people are found in an answer who want to be forgotten: every text of it that may be an address.
+fn tokens(keys: &Keyring, client: Uuid, body: &[u8]) -> Vec<u8> {
+    fn gather<'a>(value: &'a Value, texts: &mut Vec<&'a str>) {
+        match value {
+            Value::String(text) if text.contains('@') => texts.push(text),
+            Value::Array(list) => list.iter().for_each(|value| gather(value, texts)),
+            Value::Object(fields) => fields.values().for_each(|value| gather(value, texts)),
+            _ => {}
+        }
+    }
+    let (value, mut texts) = (serde_json::from_slice(body).unwrap_or_default(), Vec::new());
+    gather(&value, &mut texts);
+    person::tokens(keys, client, texts.into_iter())
 }
 
 /// `Option<Ticket>` in an endpoint: none where the client sent no key.
@@ -110,26 +161,29 @@ async fn answer_once(
         Some(Caller(access)) => access.client,
         None => return Err(Refusal::Internal),
     };
-    let (parts, body) = request.into_parts();
-    let octets = body::read(&parts.headers, body).await?;
-    let (key, digest) = digests(app, &parts, &key, &octets);
+    let (parts, mut body) = request.into_parts();
+    let key = index_of_key(app.store.keys(), &parts, &key);
     let connection = app.store.request().await?;
-    let claimed = idempotency::claim(&connection, client, &key, &digest, WORK_MAX).await?;
+    let claimed = idempotency::claim(&connection, client, &key, WORK_MAX).await?;
     // Others may need it while this request is worked at.
     drop(connection);
     match claimed {
         Claimed::Ours(claim) => {
-            let ticket = Ticket { claim, is_kept: Arc::default() };
-            Ok(work(app, shape, ticket, Request::from_parts(parts, Body::from(octets)), next).await)
+            let (body, whole) = Digested::of(body);
+            let ticket = Ticket { claim, body: whole, is_given: Arc::default() };
+            Ok(work(app, shape, ticket, Request::from_parts(parts, body), next).await)
         }
-        Claimed::Running { request } | Claimed::Answered { request, .. } if request != digest => {
-            Err(other_body())
+        Claimed::Running => {
+            body::read_rest(&mut body).await;
+            Err(Refusal::InProgress)
         }
-        Claimed::Running { .. } => Err(Refusal::InProgress),
-        Claimed::Answered { status, sealed, .. } => {
-            let claim = Row::Answer { client, key: &key };
-            let body = app.store.keys().open(claim, &sealed).map_err(StoreError::from)?;
-            Ok(replay(status, body))
+        Claimed::Answered { request, status, sealed } => {
+            let digest = body::digest(&parts.headers, body).await?;
+            if index_of_body(app.store.keys(), &digest) != request {
+                return Err(other_body());
+            }
+            let answered = app.store.keys().open(Row::Answer { client, key: &key }, &sealed);
+            Ok(replay(status, answered.map_err(StoreError::from)?))
         }
     }
 }
@@ -137,14 +191,15 @@ async fn answer_once(
 /// Does what is asked for, to the end.
 async fn work(app: &Arc<App>, shape: Shape, ticket: Ticket, mut request: Request, next: Next) -> Response {
     request.extensions_mut().insert(ticket.clone());
-    let (store, is_kept) = (app.store.clone(), ticket.is_kept.clone());
+    let (store, begun) = (app.store.clone(), app.ongoing.begin());
     let worked = tokio::spawn(async move {
+        let _begun = begun;
         // A panic is told where it happens; what was claimed is given up here.
         let response = match tokio::spawn(next.run(request)).await {
             Ok(response) => response,
             Err(_) => shape.refuse(&Refusal::Internal),
         };
-        if is_kept.load(Relaxed) {
+        if ticket.is_given.load(Relaxed) && response.status().is_success() {
             return response;
         }
         settle(&store, &ticket, response).await
@@ -162,31 +217,41 @@ async fn settle(store: &Store, ticket: &Ticket, response: Response) -> Response 
             Bytes::new()
         }
     };
-    let settled = async {
-        let client = store.request().await?;
-        if parts.status.is_success() {
-            ticket.keep(store, &client, parts.status, &body).await
-        } else {
-            idempotency::let_go(&client, &ticket.claim).await
-        }
-    };
-    if let Err(error) = settled.await {
+    let mut settled = try_settle(store, ticket, parts.status, &body).await;
+    // What broke under the request may not have been noticed yet.
+    if let Err(StoreError::Away(_)) = settled {
+        sleep(SETTLE_PAUSE).await;
+        settled = try_settle(store, ticket, parts.status, &body).await;
+    }
+    if let Err(error) = settled {
         tracing::warn!("an answer is not kept for whoever asks again: {error}");
     }
     Response::from_parts(parts, Body::from(body))
 }
 
-/// Blind indexes of what names the request and of its body: neither is kept.
-fn digests(app: &App, parts: &Parts, key: &str, body: &[u8]) -> (Vec<u8>, Vec<u8>) {
-    let keys = app.store.keys();
-    let named = format!("{} {}\n{key}", parts.method, parts.uri);
-    let body = BASE64.encode(Sha256::digest(body));
-    let index = |sort, text: &str| keys.lasting_index_of_name(sort, text).into_bytes();
-    (index("idempotency key", &named), index("idempotent body", &body))
+async fn try_settle(
+    store: &Store,
+    ticket: &Ticket,
+    status: StatusCode,
+    body: &[u8],
+) -> Result<(), StoreError> {
+    let client = store.request().await?;
+    if status.is_success() {
+        idempotency::keep(&client, &ticket.sealed(store.keys(), status, body)?).await
+    } else {
+        idempotency::let_go(&client, &ticket.claim).await
+    }
 }
 
-fn row(claim: &Claim) -> Row<'_> {
-    Row::Answer { client: claim.client, key: &claim.key }
+/// A blind index of what names a request: it is not kept itself.
+fn index_of_key(keys: &Keyring, parts: &Parts, key: &str) -> Vec<u8> {
+    let named = format!("{} {}\n{key}", parts.method, parts.uri);
+    keys.lasting_index_of_name("idempotency key", &named).into_bytes()
+}
+
+/// The same of a body, so that nobody can try which one it was.
+fn index_of_body(keys: &Keyring, digest: &Digest) -> Vec<u8> {
+    keys.lasting_index_of_name("idempotent body", &BASE64.encode(digest)).into_bytes()
 }
 
 fn other_body() -> Refusal {
@@ -201,4 +266,29 @@ fn replay(status: u16, body: Vec<u8>) -> Response {
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(REPLAYED, HeaderValue::from_static("true"));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use mailsonde_engine::Address;
+
+    use super::*;
+    use crate::store::testing::keys;
+
+    const CLIENT: Uuid = Uuid::from_u128(1);
+
+    #[test]
+    fn people_are_found_wherever_they_stand_in_an_answer() {
+        let body =
+            br#"{"email":" Jane@EXAMPLE.com","results":[{"address":"\u006aoe@example.com"}],"id":"7"}"#;
+        let found = tokens(&keys(), CLIENT, body);
+        assert_eq!(found.len(), 16);
+        for local in ["jane", "joe"] {
+            let of = person::tokens_of(&keys(), CLIENT, &Address::new(local, "example.com"));
+            assert!(found.chunks_exact(8).any(|token| token == of[0]), "{local}");
+        }
+        for nobody in [&br#"{"email":null,"job_id":"7"}"#[..], b"", b"no JSON"] {
+            assert!(tokens(&keys(), CLIENT, nobody).is_empty());
+        }
+    }
 }

@@ -21,15 +21,20 @@
 mod app;
 mod body;
 mod config;
+mod digested;
+mod document;
 mod email_verifier;
 mod failed;
 mod fields;
 mod front;
 mod guard;
+mod head;
 mod health;
 mod idempotency;
 mod invalid;
+mod ongoing;
 mod paced;
+mod peer;
 mod rate;
 mod refusal;
 mod request_id;
@@ -41,11 +46,12 @@ pub(crate) use self::{
     app::{App, PIPELINE},
     body::Received,
     config::HttpConfig,
-    email_verifier::document,
+    email_verifier::{Stats, document},
     failed::Failed,
     fields::{Fields, Query},
-    front::Front,
+    front::{Began, Front, REFERENCE},
     guard::{Caller, guarded},
+    idempotency::Ticket,
     rate::Limiter,
     refusal::{Refusal, SOON},
     server::Server,

@@ -31,6 +31,10 @@ pub(crate) enum Refusal {
     Scope(&'static str),
     /// Too many requests; one more may come after this time.
     RateLimited(Duration),
+    /// A path that is longer than any of ours.
+    UriTooLong,
+    /// Too many headers, or too long ones.
+    HeadersTooLarge,
     /// A body of more octets than this.
     TooLarge(usize),
     /// A body that did not come in time.
@@ -55,14 +59,17 @@ impl Refusal {
 
     /// Whether what is left of the request is not worth reading: the connection ends with the answer.
     pub(crate) fn ends_connection(&self) -> bool {
-        matches!(self, Self::TooLarge(_) | Self::TooSlow)
+        matches!(self, Self::UriTooLong | Self::HeadersTooLarge | Self::TooLarge(_) | Self::TooSlow)
     }
 }
 
 /// Told here, once; the client hears that we cannot.
 impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {
-        if error.is_transient() {
+        if matches!(error, StoreError::Fenced) {
+            tracing::warn!("a request took so long that it was repeated: the other one is answered");
+            Self::InProgress
+        } else if error.is_transient() {
             tracing::warn!("a request is refused: {error}");
             Self::Unavailable(SOON)
         } else {

@@ -34,6 +34,12 @@ impl RequestId {
         self.0.to_str().unwrap_or("-")
     }
 
+    /// As a text that holds nobody's address.
+    pub(super) fn for_log(&self) -> &str {
+        let is_plain = |octet: u8| octet.is_ascii_alphanumeric() || b"._:/+=-".contains(&octet);
+        if self.0.as_bytes().iter().copied().all(is_plain) { self.as_str() } else { "of the client's own" }
+    }
+
     /// As a header.
     pub(super) fn header(&self) -> HeaderValue {
         self.0.clone()
@@ -53,6 +59,8 @@ mod tests {
     #[test]
     fn a_clients_own_is_kept_where_it_can_be_printed() {
         assert_eq!(of(b"trace-7/a").as_str(), "trace-7/a");
+        assert_eq!(of(b"trace-7/a").for_log(), "trace-7/a");
+        assert!(!of(b"jane@example.com").for_log().contains("jane"));
         assert_eq!(of(&[b'a'; CHARS_MAX]).as_str().len(), CHARS_MAX);
         for bad in [&b""[..], b"a b", b"jane\xc3\xa9", b"a\tb", &[b'a'; CHARS_MAX + 1]] {
             assert_eq!(of(bad).as_str().len(), 36, "{bad:?}");

@@ -1,8 +1,14 @@
-//! Which facade a request is for. Three products are served on one listener, and two of them have the same paths.
+//! Which facade a request is for. Three products are served on one listener, and two of them have the same paths. Of the
+//! one path that both have, it is the tasks' where a key of theirs is shown as they show it: whoever shows another key so,
+//! means the Email Verifier and is told by what header to show it.
 
-use axum::http::{HeaderMap, Method, Uri, header::AUTHORIZATION};
+use axum::http::{HeaderMap, Method, Uri};
 
-use super::shape::Shape;
+use super::{
+    guard::{API_KEY, X_API_KEY, bearer, shown},
+    shape::Shape,
+};
+use crate::access::Facade;
 
 /// What tasks' own paths begin with.
 const OF_TASKS: [&str; 5] =
@@ -10,9 +16,6 @@ const OF_TASKS: [&str; 5] =
 
 /// The path that both have.
 const VERIFY: &str = "/api/v1/verify";
-
-/// What keys of tasks begin with.
-const TASKS_KEY: &str = "sk_live_";
 
 /// Whose a request is.
 pub(super) fn shape_of(method: &Method, uri: &Uri, headers: &HeaderMap) -> Shape {
@@ -37,12 +40,8 @@ fn is_within(path: &str, of: &str) -> bool {
 
 /// A key of tasks where they show it, and none of Email Verifier.
 fn shows_tasks_key(headers: &HeaderMap) -> bool {
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    let bearer = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()?.split_once(' '));
-    let bearer =
-        bearer.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map(|(_, key)| key.trim());
-    let is_theirs = |key: Option<&str>| key.is_some_and(|key| key.trim().starts_with(TASKS_KEY));
-    text("api-key").is_none() && (is_theirs(bearer) || is_theirs(text("x-api-key")))
+    let is_theirs = |key: Option<&str>| key.is_some_and(|key| key.starts_with(Facade::Tasks.prefix()));
+    !headers.contains_key(API_KEY) && (is_theirs(bearer(headers)) || is_theirs(shown(headers, &X_API_KEY)))
 }
 
 #[cfg(test)]

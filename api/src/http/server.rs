@@ -32,15 +32,17 @@ use tokio::{
 use super::{
     HttpConfig,
     front::Front,
+    head::{HEADERS_MAX, HEADERS_OCTETS_MAX},
     paced::{Pace, Paced},
 };
 use crate::metrics::{Limit, descriptors_max};
 
-/// Octets of a head, its line and headers together.
-const HEAD_OCTETS_MAX: usize = 32 * 1024;
+/// Octets of a head that is read, its line and headers together: more than `head` allows, so that the refusal is in the
+/// words of a facade.
+const HEAD_OCTETS_MAX: usize = 2 * HEADERS_OCTETS_MAX;
 
-/// Headers of a request.
-const HEADERS_MAX: usize = 100;
+/// Headers that are read, for the same reason.
+const HEADERS_READ_MAX: usize = 2 * HEADERS_MAX;
 
 /// The pause where no connection can be taken: file descriptors are short, and others have to give some back.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -66,7 +68,7 @@ impl Server {
         let listener = TcpListener::bind(config.listen)
             .await
             .with_context(|| format!("cannot listen on {}", config.listen))?;
-        let connections = Arc::new(Semaphore::new(connections_max(config.connections_max)));
+        let connections = Arc::new(Semaphore::new(connections_max(config.connections_max.get())));
         Ok(Self { listener, front, connections, idle_max: config.idle_max, drain_max: config.drain_max })
     }
 
@@ -93,11 +95,15 @@ impl Server {
             while open.try_join_next().is_some() {}
         }
         self.front.drain();
-        let Self { listener, drain_max, .. } = self;
+        let Self { listener, front, drain_max, .. } = self;
         // Whoever comes now is told so by the system, and asks elsewhere.
         drop(listener);
         leaving.send_replace(true);
-        let all = async { while open.join_next().await.is_some() {} };
+        let all = async {
+            while open.join_next().await.is_some() {}
+            // Clients who have gone will come back for their answers.
+            front.ongoing().over().await;
+        };
         select! {
             () = all => {}
             () = sleep(drain_max) => tracing::warn!("requests are given up: they take longer than drain_max"),
@@ -161,7 +167,7 @@ impl Server {
             });
             let mut builder = http1::Builder::new();
             builder.timer(TokioTimer::new()).header_read_timeout(idle_max);
-            builder.max_buf_size(HEAD_OCTETS_MAX).max_headers(HEADERS_MAX);
+            builder.max_buf_size(HEAD_OCTETS_MAX).max_headers(HEADERS_READ_MAX);
             let mut connection = pin!(builder.serve_connection(stream_io, service));
             // How it ends is the client's affair.
             select! {

@@ -1,7 +1,9 @@
-//! Forgetting: somebody who wants it is removed from the memory of mailboxes and from the rows of all jobs.
+//! Forgetting: somebody who wants it is removed from the memory of mailboxes, from the rows of all jobs, and from answers
+//! that are kept for whoever asks again.
 //!
 //! A row stays, and so does its category, so that what was counted stays right; its input and all that was found, which
 //! might echo it, go. A row that had no verdict yet is one of an empty input from then on.
+//! An answer goes as a whole: who asks again, with the same key, asks anew.
 
 use std::collections::{HashMap, HashSet};
 
@@ -17,7 +19,7 @@ use super::{
 use crate::store::{
     Store, StoreError,
     forget::{Rewriting, clients, holders},
-    history,
+    history, idempotency,
     keys::{Keyring, Row, ShortToken},
     tasks::ChunkId,
 };
@@ -29,6 +31,8 @@ pub(crate) struct Forgotten {
     pub(crate) history: u64,
     /// Rows of jobs, of all clients.
     pub(crate) rows: usize,
+    /// Answers that were kept for whoever asks again.
+    pub(crate) answers: u64,
 }
 
 /// Removes a person. What fails in between may be done again.
@@ -37,7 +41,7 @@ pub(crate) struct Forgotten {
 /// A store that is away, or a key that is not held.
 pub(crate) async fn forget(store: &Store, person: &Address) -> Result<Forgotten, StoreError> {
     let mut client = store.worker().await?;
-    let mut rows = HashSet::new();
+    let (mut rows, mut answers) = (HashSet::new(), 0);
     for of in clients(&client).await? {
         let tokens = tokens_of(store.keys(), of, person);
         let mut seen = HashSet::new();
@@ -56,10 +60,11 @@ pub(crate) async fn forget(store: &Store, person: &Address) -> Result<Forgotten,
                 }
             }
         }
+        answers += idempotency::forget(&mut client, of, &tokens).await?;
     }
     // At last: whoever was at work might have remembered the mailbox meanwhile.
     let history = history::forget(&client, store.keys(), person).await?;
-    Ok(Forgotten { history, rows: rows.len() })
+    Ok(Forgotten { history, rows: rows.len(), answers })
 }
 
 /// Rewrites a chunk and its verdicts. Returns the rows in which the person stood.

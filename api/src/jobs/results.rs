@@ -8,11 +8,12 @@ use uuid::Uuid;
 
 use super::rows::{
     items,
+    outcomes::{self, Outcome},
     verdicts::{self, Judged},
 };
 use crate::store::{
     StoreError,
-    jobs::{Contents, End, KeptChunk},
+    jobs::{Contents, End, JobRow, KeptChunk},
     keys::{Keyring, Row},
 };
 
@@ -28,24 +29,55 @@ pub(crate) fn open(
     contents: &Contents,
     ended: Option<End>,
 ) -> Result<Vec<Judged>, StoreError> {
+    open_as(keys, job, contents, ended, |judged| judged)
+}
+
+/// What lists tell of a job's rows. When its results have expired, that is all there is: nobody's input is told.
+pub(crate) fn outcomes(
+    keys: &Keyring,
+    job: &JobRow,
+    contents: &Contents,
+) -> Result<Vec<Outcome>, StoreError> {
+    if let Some(sealed) = &contents.outcomes {
+        let text = keys.open(Row::Outcomes { job: job.id }, sealed)?;
+        return Ok(outcomes::read(&text)?);
+    }
+    let is_expired = job.is_expired;
+    open_as(keys, job.id, contents, job.end(), |judged| {
+        let outcome = Outcome::from(judged);
+        let input = outcome.input.filter(|_| !is_expired);
+        Outcome { input, ..outcome }
+    })
+}
+
+/// As much of each verdict as is wanted: all of all of them is much.
+fn open_as<T>(
+    keys: &Keyring,
+    job: Uuid,
+    contents: &Contents,
+    ended: Option<End>,
+    wanted: impl Fn(Judged) -> T,
+) -> Result<Vec<T>, StoreError> {
+    let wanted = |judged: Judged| (judged.row, (judged.is_final, wanted(judged)));
     let at = contents.ended_at.unwrap_or_else(Timestamp::now);
     let mut known = BTreeMap::new();
     let mut is_lost = false;
     for chunk in &contents.chunks {
         let opened = open_chunk(keys, job, chunk, ended, at)?;
         is_lost |= opened.is_lost;
-        known.extend(opened.verdicts.into_iter().map(|judged| (judged.row, judged)));
+        known.extend(opened.verdicts.into_iter().map(&wanted));
         for judged in opened.without_answer {
-            known.entry(judged.row).or_insert(judged);
+            known.entry(judged.row).or_insert_with(|| wanted(judged).1);
         }
     }
     if is_lost {
         for row in 1..=contents.items {
-            known.entry(row).or_insert_with(|| without_answer(row, Box::default(), FaultCause::Error, at));
+            let lost = || wanted(without_answer(row, Box::default(), FaultCause::Error, at)).1;
+            known.entry(row).or_insert_with(lost);
         }
     }
-    let is_told = |judged: &Judged| judged.is_final || ended.is_some();
-    Ok(known.into_values().filter(is_told).collect())
+    let is_told = |is_final: bool| is_final || ended.is_some();
+    Ok(known.into_values().filter_map(|(is_final, told)| is_told(is_final).then_some(told)).collect())
 }
 
 /// What a chunk has to tell of its rows. Those of a later one come in place of these.

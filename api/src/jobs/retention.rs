@@ -1,22 +1,61 @@
-//! Retention: what has been kept long enough is deleted, by a task that comes back every hour.
+//! Retention: what has been kept long enough is deleted, by a task that comes back every hour. What is told of a job's
+//! rows after that is written down before.
 
 use std::time::Duration;
 
+use tokio::task::spawn_blocking;
+
 use super::{
     queue::{Done, TaskError},
+    results,
+    rows::outcomes,
     work::Desk,
 };
-use crate::store::retention;
+use crate::store::{
+    Store, StoreError, jobs,
+    keys::Row,
+    retention::{self, Pruned},
+};
 
 /// How often to look.
 const EVERY: Duration = Duration::from_hours(1);
 
 /// Deletes what has been kept long enough. The task stays, for the next time.
 pub(super) async fn run(desk: &Desk) -> Result<Done, TaskError> {
-    let mut client = desk.store.worker().await?;
-    let pruned = retention::prune(&mut client, desk.config.headers_retention).await?;
+    let pruned = prune(&desk.store, desk.config.headers_retention).await?;
     if pruned.jobs > 0 {
         tracing::info!("{} jobs were kept long enough: their results are deleted", pruned.jobs);
     }
     Ok(Done::Snooze(EVERY))
 }
+
+async fn prune(store: &Store, headers: Duration) -> Result<Pruned, StoreError> {
+    sum_up(store).await?;
+    retention::prune(&mut store.worker().await?, headers).await
+}
+
+/// Writes down what is told of expired jobs when they are deleted.
+async fn sum_up(store: &Store) -> Result<(), StoreError> {
+    let mut client = store.worker().await?;
+    loop {
+        let expired = retention::to_sum_up(&client).await?;
+        if expired.is_empty() {
+            return Ok(());
+        }
+        for id in expired {
+            let Some((job, contents)) = jobs::kept(&mut client, id).await? else { continue };
+            let keys = store.keys().clone();
+            // That takes a while where there are many rows, for which others of this thread would wait.
+            let summed = spawn_blocking(move || -> Result<Vec<u8>, StoreError> {
+                let text = outcomes::write(contents.items, results::outcomes(&keys, &job, &contents)?);
+                Ok(keys.seal(Row::Outcomes { job: id }, &text))
+            });
+            let sealed =
+                summed.await.map_err(|_| StoreError::Refused("its results cannot be opened".into()))??;
+            retention::sum_up(&client, id, &sealed).await?;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

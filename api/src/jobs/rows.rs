@@ -1,16 +1,17 @@
-//! The plain texts behind the store's sealed ones: items that wait, and the verdicts on them.
+//! The plain texts behind the store's sealed ones: items that wait, the verdicts on them, and what is left of those.
 //!
-//! Both are JSON that says which version it has, so that a later program reads what an earlier one wrote. Keys that
+//! All are JSON that says which version it has, so that a later program reads what an earlier one wrote. Keys that
 //! are not known are passed over. Nothing is sealed here, and nothing is stored.
 
 pub(crate) mod items;
+pub(crate) mod outcomes;
 pub(crate) mod verdicts;
 
 use serde::{Deserialize, Serialize};
 
 use crate::store::StoreError;
 
-/// The layout of both texts. It is raised when something that stands there already changes its meaning.
+/// The layout of the texts. It is raised when something that stands there already changes its meaning.
 const VERSION: u32 = 1;
 
 /// Why a text cannot be read. Holds nothing of the text, in which addresses stand.

@@ -22,6 +22,7 @@ use super::{
 use crate::store::{
     Retries, Store, StoreError,
     billing::{Bill, Overdrawn},
+    idempotency::Answer,
     keys::{Keyring, Row},
     submission::{Backlog, NewChunk, NewJob, Submission},
 };
@@ -40,9 +41,12 @@ pub(crate) const LOCAL: &str = "local";
 
 /// What is submitted.
 pub(crate) struct Request {
+    /// The job's, drawn by whoever submits: see [`new_id`].
+    pub(crate) id: Uuid,
     pub(crate) client: Uuid,
     /// The product by which it comes, or [`LOCAL`].
     pub(crate) facade: &'static str,
+    pub(crate) source: Source,
     /// Where its end is to be told: an address that was checked.
     pub(crate) callback: Option<String>,
     pub(crate) pipeline: String,
@@ -58,6 +62,27 @@ pub(crate) struct Request {
     pub(crate) is_billed: bool,
     /// Row 1 comes first.
     pub(crate) inputs: Vec<String>,
+    /// What whoever submits is answered, where that is to be kept with the job: both are, or none.
+    pub(crate) answer: Option<Answer>,
+}
+
+/// What a job is made from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Source {
+    /// The product's word for it.
+    pub(crate) word: &'static str,
+    /// The name of the file, where it is one.
+    pub(crate) filename: Option<String>,
+}
+
+impl Source {
+    /// A list.
+    pub(crate) const LIST: Self = Self { word: "batch", filename: None };
+}
+
+/// The id of a job to be: later ones are greater.
+pub(crate) fn new_id() -> Uuid {
+    Uuid::now_v7()
 }
 
 /// Why a job was not taken.
@@ -119,17 +144,13 @@ pub(crate) async fn submit(
     if i32::try_from(items).is_err() {
         return Err(SubmitError::TooMany);
     }
-    let id = Uuid::now_v7();
     let duplicates = duplicates::mark(&request.inputs);
     let bill = request.is_billed.then(|| bill(&request.inputs, &duplicates));
     let cuts = if request.asks { cut_by_operator(&request.inputs, &duplicates) } else { cut_offline(items) };
     // Sealed before anybody is kept waiting.
-    let chunks = seal(store.keys(), id, request.client, &cuts, &request.inputs, &duplicates);
-    let retention = request.retention.unwrap_or(config.retention);
-    let Request { client, facade, callback, pipeline, skips, .. } = request;
-    let callback = callback.map(|url| store.keys().seal(Row::Callback { job: id }, url.as_bytes()));
-    let deadline_at = Timestamp::UNIX_EPOCH; // until it is weighed
-    let mut job = NewJob { id, client, facade, callback, pipeline, skips, deadline_at, retention, chunks };
+    let chunks = seal(store.keys(), &request, &cuts, &duplicates);
+    let id = request.id;
+    let mut job = new_job(store.keys(), config, request, chunks);
     // Others may wait for us as we wait for them; what was weighed then is weighed anew.
     let mut retries = Retries::default();
     loop {
@@ -137,6 +158,26 @@ pub(crate) async fn submit(
             Err(SubmitError::Store(error)) if retries.may_follow(&error).await => {}
             done => return done.map(|()| id),
         }
+    }
+}
+
+/// The job, but for its deadlines.
+fn new_job(keys: &Keyring, config: &JobsConfig, request: Request, chunks: Vec<NewChunk>) -> NewJob {
+    let Request { id, client, facade, source, callback, pipeline, skips, answer, .. } = request;
+    let Source { word: source, filename } = source;
+    NewJob {
+        id,
+        client,
+        facade,
+        source,
+        filename: filename.map(|name| keys.seal(Row::Filename { job: id }, name.as_bytes())),
+        callback: callback.map(|url| keys.seal(Row::Callback { job: id }, url.as_bytes())),
+        pipeline,
+        skips,
+        deadline_at: Timestamp::UNIX_EPOCH, // until it is weighed
+        retention: request.retention.unwrap_or(config.retention),
+        chunks,
+        answer,
     }
 }
 
@@ -193,14 +234,9 @@ fn cut_by_operator(inputs: &[String], duplicates: &[Option<u32>]) -> Vec<Chunk> 
 }
 
 /// Seals each chunk's items for its place in the job.
-fn seal(
-    keys: &Keyring,
-    job: Uuid,
-    client: Uuid,
-    cuts: &[Chunk],
-    inputs: &[String],
-    duplicates: &[Option<u32>],
-) -> Vec<NewChunk> {
+fn seal(keys: &Keyring, request: &Request, cuts: &[Chunk], duplicates: &[Option<u32>]) -> Vec<NewChunk> {
+    let Request { id: job, client, inputs, .. } = request;
+    let (job, client) = (*job, *client);
     let seal = |(no, cut): (i32, &Chunk)| {
         let input = |row: &u32| inputs[*row as usize].as_str();
         let item = |row: &u32| Item {

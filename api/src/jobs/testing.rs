@@ -48,12 +48,15 @@ pub(super) async fn submit_chunks(store: &Store, client: Uuid, chunks: &[&[&str]
         id,
         client,
         facade: LOCAL,
+        source: "batch",
+        filename: None,
         callback: None,
         pipeline: "verify".into(),
         skips: Vec::new(),
         deadline_at,
         retention: Duration::from_hours(1),
         chunks: (0..).zip(chunks).map(&mut chunk).collect(),
+        answer: None,
     };
     let mut connection = store.request().await.unwrap();
     Submission::begin(&mut connection, client).await.unwrap().take(&job).await.unwrap();

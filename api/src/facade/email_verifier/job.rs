@@ -8,16 +8,14 @@ use uuid::Uuid;
 use super::moment;
 use crate::store::jobs::{End, JobRow};
 
-/// How jobs come by it.
-const SOURCE: &str = "batch";
-
 /// A job.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub(crate) struct JobStatus<'a> {
     job_id: Uuid,
     /// `pending`, `processing`, `completed` or `cancelled`.
     status: &'static str,
-    source_type: &'static str,
+    /// What it was made from: `batch`, a list.
+    source_type: &'a str,
     total_count: i32,
     /// Items with a verdict.
     processed_count: i32,
@@ -40,7 +38,8 @@ pub(crate) struct JobSummary {
     job_id: Uuid,
     /// See [`JobStatus`].
     status: &'static str,
-    source_type: &'static str,
+    /// See [`JobStatus`].
+    source_type: String,
     original_filename: Option<String>,
     total_count: i32,
     /// Items with a verdict.
@@ -51,13 +50,13 @@ pub(crate) struct JobSummary {
 }
 
 impl JobSummary {
-    /// Of this job.
-    pub(crate) fn of(job: &JobRow) -> Self {
+    /// Of this job. `original_filename`: of the file that it was made from.
+    pub(crate) fn of(job: &JobRow, original_filename: Option<String>) -> Self {
         Self {
             job_id: job.id,
             status: status(job),
-            source_type: SOURCE,
-            original_filename: None,
+            source_type: job.source.clone(),
+            original_filename,
             total_count: job.items,
             // Of one that has ended, everybody has a verdict, if only that there was no time.
             processed_count: if job.ended_at.is_some() { job.items } else { job.done },
@@ -87,14 +86,20 @@ struct Stats {
 
 impl<'a> JobStatus<'a> {
     /// `counts`: verdicts by category, of a job that has not ended those so far. `webhook_url`: as it was submitted.
-    pub(crate) fn of(job: &JobRow, counts: &[i32], webhook_url: Option<&'a str>) -> Self {
+    /// `original_filename`: of the file that it was made from.
+    pub(crate) fn of(
+        job: &'a JobRow,
+        counts: &[i32],
+        webhook_url: Option<&'a str>,
+        original_filename: Option<&'a str>,
+    ) -> Self {
         let stats = Stats::of(job.items, counts);
         let is_completed = matches!(job.end(), Some(End::Done | End::DeadlinePassed));
         let has_results = is_completed && job.pruned_at.is_none() && !job.is_expired;
         Self {
             job_id: job.id,
             status: status(job),
-            source_type: SOURCE,
+            source_type: &job.source,
             total_count: job.items,
             processed_count: stats.processed,
             stats,
@@ -105,7 +110,7 @@ impl<'a> JobStatus<'a> {
             webhook_sent: job.is_told,
             result_file_expires_at: is_completed.then(|| moment(job.expires_at)),
             error_message: None,
-            original_filename: None,
+            original_filename,
             download_url: has_results.then(|| format!("/api/v1/jobs/{}/download", job.id)),
         }
     }
@@ -159,6 +164,8 @@ mod tests {
             id: "f47ac10b-58cc-4372-a567-0e02b2c3d479".parse().unwrap(),
             client: Uuid::nil(),
             facade: "email-verifier".into(),
+            source: "batch".into(),
+            filename: None,
             callback: None,
             is_told: false,
             state: "running".into(),
@@ -186,8 +193,8 @@ mod tests {
 
     fn written(job: &JobRow) -> String {
         let counts = job.counts.clone().unwrap_or_default();
-        serde_json::to_string(&JobStatus::of(job, &counts, Some("https://your-app.example.com/webhooks/ev")))
-            .unwrap()
+        let url = Some("https://your-app.example.com/webhooks/ev");
+        serde_json::to_string(&JobStatus::of(job, &counts, url, None)).unwrap()
     }
 
     const COMPLETED: &str = r#"{"job_id":"f47ac10b-58cc-4372-a567-0e02b2c3d479","status":"completed","source_type":"batch","total_count":250,"processed_count":250,"stats":{"total":250,"processed":250,"deliverable":198,"undeliverable":31,"risky":12,"disposable":4,"unknown":3,"duplicate":2,"invalid_syntax":0,"random_pattern":0,"high_risk":0,"accept_all":0},"created_at":"2026-06-10T09:10:00Z","started_at":"2026-06-10T09:10:02Z","completed_at":"2026-06-10T09:10:40Z","webhook_url":"https://your-app.example.com/webhooks/ev","webhook_sent":false,"result_file_expires_at":"2026-06-17T09:10:40Z","error_message":null,"original_filename":null,"download_url":"/api/v1/jobs/f47ac10b-58cc-4372-a567-0e02b2c3d479/download"}"#;
@@ -228,5 +235,15 @@ mod tests {
         );
         let late = JobRow { left_over: Some("deadline_passed".into()), ..ended() };
         assert_eq!(super::status(&late), "completed");
+    }
+
+    #[test]
+    fn what_a_job_was_made_from_is_told() {
+        let job = JobRow { source: "csv".into(), ..job() };
+        let name = "list.csv";
+        let told = serde_json::to_value(JobStatus::of(&job, &[], None, Some(name))).unwrap();
+        assert_eq!((&told["source_type"], &told["original_filename"]), (&"csv".into(), &name.into()));
+        let listed = serde_json::to_value(JobSummary::of(&job, Some(name.into()))).unwrap();
+        assert_eq!((&listed["source_type"], &listed["original_filename"]), (&"csv".into(), &name.into()));
     }
 }

@@ -1,11 +1,11 @@
 //! `Results`: a page of a job's verdicts, by row.
 
-use mailsonde_engine::{Category, Confidence, Reason};
+use mailsonde_engine::{Category, Confidence};
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::jobs::rows::verdicts::Judged;
+use crate::jobs::rows::outcomes::Outcome;
 
 /// Which of a job's results are wanted.
 #[derive(Debug, Clone, Copy)]
@@ -37,6 +37,7 @@ pub(crate) struct Results<'a> {
 struct Row<'a> {
     /// From 1.
     row_number: u32,
+    /// Where it is wanted, until the results expire.
     email: Option<&'a str>,
     #[schema(value_type = String)]
     category: Category,
@@ -52,12 +53,11 @@ struct Row<'a> {
 struct Extra {}
 
 impl<'a> Results<'a> {
-    /// `verdicts`: by row.
-    pub(crate) fn of(verdicts: &'a [Judged], page: ResultsPage) -> Self {
+    /// `outcomes`: by row.
+    pub(crate) fn of(outcomes: &'a [Outcome], page: ResultsPage) -> Self {
         let ResultsPage { job, limit, offset, category, include_email } = page;
-        let matches =
-            |judged: &&Judged| category.is_none_or(|wanted| judged.verdict.judgement.category == wanted);
-        let matching = || verdicts.iter().filter(matches);
+        let matches = |outcome: &&Outcome| category.is_none_or(|wanted| outcome.said.category == wanted);
+        let matching = || outcomes.iter().filter(matches);
         let number = |count: i64| usize::try_from(count).unwrap_or(usize::MAX);
         let rows = matching().skip(number(offset)).take(number(limit));
         Self {
@@ -67,21 +67,21 @@ impl<'a> Results<'a> {
             limit,
             category_filter: category,
             include_email,
-            results: rows.map(|judged| Row::of(judged, include_email)).collect(),
+            results: rows.map(|outcome| Row::of(outcome, include_email)).collect(),
         }
     }
 }
 
 impl<'a> Row<'a> {
-    fn of(judged: &'a Judged, include_email: bool) -> Self {
-        let judgement = &judged.verdict.judgement;
+    fn of(outcome: &'a Outcome, include_email: bool) -> Self {
+        let said = &outcome.said;
         Self {
-            row_number: judged.row,
-            email: include_email.then_some(&*judged.verdict.input),
-            category: judgement.category,
-            sub_category: judgement.reason.as_ref().map(Reason::group),
-            reason: judgement.reason.as_ref().map(Reason::word),
-            confidence_score: judgement.confidence,
+            row_number: outcome.row,
+            email: outcome.input.as_deref().filter(|_| include_email),
+            category: said.category,
+            sub_category: said.group.as_deref(),
+            reason: said.reason.as_deref(),
+            confidence_score: said.confidence,
             extra_columns: Extra {},
         }
     }

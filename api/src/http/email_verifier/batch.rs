@@ -4,19 +4,20 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{extract::State, http::StatusCode, response::Response};
 use serde::Serialize;
+use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{
     ApiError,
-    openapi::{BatchRequest, ErrorBody},
+    openapi::{BatchRequest, ErrorBody, QuotaBody},
     options::Options,
 };
 use crate::{
     access::Facade,
     assembly::SMTP_PROBE,
-    http::{App, Caller, Fields, Received, Refusal, answer},
-    jobs::submit::{Request, SubmitError, submit},
+    http::{App, Caller, Fields, Received, Refusal, Ticket, answer},
+    jobs::submit::{Request, Source, SubmitError, new_id, submit},
 };
 
 /// Addresses of one batch: the product's own limit, which stands in the text of its error.
@@ -29,7 +30,10 @@ const RETENTION_DAYS_DEFAULT: i64 = 1;
 
 const DAY: Duration = Duration::from_hours(24);
 
-/// Addresses a second that a client is told to reckon with.
+/// When to come again where other jobs are in the way for a day: it takes hours until that is otherwise.
+const LINE_IS_LONG: Duration = Duration::from_hours(1);
+
+/// Addresses a second that a client is told to reckon with: those of the product's own examples.
 const PER_SECOND: usize = 10;
 
 /// A job that begins.
@@ -38,6 +42,9 @@ pub(super) struct BatchAccepted {
     job_id: Uuid,
     status: &'static str,
     total_emails: usize,
+    /// Ten addresses a second, one second at least. What mail servers bear at the moment, and which jobs are before this
+    /// one, is weighed when it is taken, and is not in it.
+    #[schema(minimum = 1)]
     estimated_time_seconds: usize,
     check_status_url: String,
 }
@@ -51,61 +58,89 @@ pub(super) struct BatchAccepted {
     responses(
         (status = 202, body = BatchAccepted, description = "The job that was made of them"),
         (status = 400, body = ErrorBody, description = "`BATCH_TOO_LARGE`, `INVALID_RETENTION_DAYS`"),
-        (status = 402, body = ErrorBody, description = "`QUOTA_EXCEEDED`, with `used`, `monthly_quota`, `remaining`"),
+        (status = 402, body = QuotaBody, description = "`QUOTA_EXCEEDED`"),
     ),
 )]
 pub(super) async fn verify_batch(
     State(app): State<Arc<App>>,
     Caller(access): Caller,
+    ticket: Option<Ticket>,
     body: Received,
 ) -> Result<Response, ApiError> {
     let body = body.json().await?;
-    let mut fields = Fields::of_body(&body)?;
-    let emails = fields.texts("emails").unwrap_or_default();
-    if emails.is_empty() && body.get("emails").and_then(|emails| emails.as_array()).is_some_and(Vec::is_empty)
-    {
-        fields.fault("emails", "too_short", "List should have at least 1 item after validation, not 0");
-    }
-    let options = Options::read(&mut fields);
-    let callback = fields.text_if_any("webhook_url").map(str::to_owned);
-    let retention_days = fields.integer("retention_days").unwrap_or(RETENTION_DAYS_DEFAULT);
-    if let Some(url) = &callback
-        && let Err(error) = app.guard.check(url).await
-    {
-        fields.fault("webhook_url", "url_unsafe", error.to_string());
-    }
-    fields.finish()?;
-    if emails.len() > BATCH_MAX {
-        return Err(ApiError::new(StatusCode::BAD_REQUEST, "BATCH_TOO_LARGE", "Max 1000 emails per batch."));
-    }
-    let days = u32::try_from(retention_days).ok().filter(|_| RETENTION_DAYS.contains(&retention_days));
-    let days = days.ok_or_else(|| {
-        let text = "The retention period must be between 1 and 30 days.";
-        ApiError::new(StatusCode::BAD_REQUEST, "INVALID_RETENTION_DAYS", text)
-    })?;
-    let total_emails = emails.len();
-    let pipeline = app.verify.of(options.choice)?;
+    let batch = Batch::read(&app, &body).await?;
+    let accepted = BatchAccepted::of(new_id(), batch.emails.len());
+    let answered = ticket.map(|ticket| ticket.answer(app.store.keys(), StatusCode::ACCEPTED, &accepted));
+    let choice = batch.options.choice;
     let request = Request {
+        id: accepted.job_id,
         client: access.client,
         facade: Facade::EmailVerifier.word(),
+        source: Source::LIST,
         pipeline: app.verify.name().to_owned(),
-        asks: pipeline.has(SMTP_PROBE),
-        skips: app.verify.skips(options.choice)?,
+        asks: app.verify.of(choice)?.has(SMTP_PROBE),
+        skips: app.verify.skips(choice)?,
         window: None,
-        retention: Some(DAY * days),
-        callback,
+        retention: Some(batch.retention),
+        callback: batch.callback,
         is_billed: true,
-        inputs: emails.into_iter().map(str::to_owned).collect(),
+        inputs: batch.emails,
+        answer: answered.transpose()?,
     };
-    let job_id = submit(&app.store, &app.jobs, &app.site, request).await?;
-    let accepted = BatchAccepted {
-        job_id,
-        status: "pending",
-        total_emails,
-        estimated_time_seconds: total_emails.div_ceil(PER_SECOND).max(1),
-        check_status_url: format!("/api/v1/jobs/{job_id}"),
-    };
+    submit(&app.store, &app.jobs, &app.site, request).await?;
     Ok(answer(StatusCode::ACCEPTED, &accepted))
+}
+
+/// What is asked for.
+struct Batch {
+    emails: Vec<String>,
+    options: Options,
+    /// An address that was checked.
+    callback: Option<String>,
+    retention: Duration,
+}
+
+impl Batch {
+    /// Its fields first, and then its limits.
+    async fn read(app: &App, body: &Value) -> Result<Self, ApiError> {
+        let mut fields = Fields::of_body(body)?;
+        let emails = fields.texts("emails").unwrap_or_default();
+        if emails.is_empty() && body["emails"].as_array().is_some_and(Vec::is_empty) {
+            fields.fault("emails", "too_short", "List should have at least 1 item after validation, not 0");
+        }
+        let options = Options::read(&mut fields);
+        let callback = fields.text_if_any("webhook_url").map(str::to_owned);
+        let retention_days = fields.integer("retention_days").unwrap_or(RETENTION_DAYS_DEFAULT);
+        if let Some(url) = &callback
+            && let Err(error) = app.guard.check(url).await
+        {
+            fields.fault("webhook_url", "url_unsafe", error.to_string());
+        }
+        fields.finish()?;
+        if emails.len() > BATCH_MAX {
+            let text = "Max 1000 emails per batch.";
+            return Err(ApiError::new(StatusCode::BAD_REQUEST, "BATCH_TOO_LARGE", text));
+        }
+        let days = u32::try_from(retention_days).ok().filter(|_| RETENTION_DAYS.contains(&retention_days));
+        let days = days.ok_or_else(|| {
+            let text = "The retention period must be between 1 and 30 days.";
+            ApiError::new(StatusCode::BAD_REQUEST, "INVALID_RETENTION_DAYS", text)
+        })?;
+        let emails = emails.into_iter().map(|email| email.trim().to_owned()).collect();
+        Ok(Self { emails, options, callback, retention: DAY * days })
+    }
+}
+
+impl BatchAccepted {
+    fn of(job_id: Uuid, total_emails: usize) -> Self {
+        Self {
+            job_id,
+            status: "pending",
+            total_emails,
+            estimated_time_seconds: total_emails.div_ceil(PER_SECOND).max(1),
+            check_status_url: format!("/api/v1/jobs/{job_id}"),
+        }
+    }
 }
 
 impl From<SubmitError> for ApiError {
@@ -114,7 +149,7 @@ impl From<SubmitError> for ApiError {
             SubmitError::Overdrawn(overdrawn) => Self::overdrawn(&overdrawn),
             SubmitError::Store(error) => error.into(),
             // The window is a day, and what is asked is limited: only a long line of other jobs can be in the way.
-            SubmitError::Late(_) => Refusal::Unavailable(DAY / 24).into(),
+            SubmitError::Late(_) => Refusal::Unavailable(LINE_IS_LONG).into(),
             other => {
                 tracing::error!("a batch cannot be submitted: {other}");
                 Refusal::Internal.into()

@@ -1,9 +1,9 @@
 //! `GET /api/v1/jobs` and what hangs on it: the list, one job, its results. A job of somebody else is none.
 
-use std::sync::Arc;
+use std::{ops::RangeInclusive, sync::Arc};
 
 use axum::{
-    extract::{Path, State},
+    extract::{Path, State, rejection::PathRejection},
     http::{StatusCode, Uri},
     response::Response,
 };
@@ -25,7 +25,10 @@ use crate::{
     },
     http::{App, Caller, Query, Refusal, answer},
     jobs::results,
-    store::jobs::{self, JobRow, listing},
+    store::{
+        StoreError,
+        jobs::{self, JobRow, listing},
+    },
     webhooks::callback_of,
 };
 
@@ -46,6 +49,12 @@ const STATUSES: [(&str, &str); 5] = [
     ("processing", "processing"),
 ];
 
+/// What stands where the id of a job should; nothing where it is no text.
+type InPath = Result<Path<String>, PathRejection>;
+
+/// Years that a date may be of: those that are written with four digits, and that the store knows.
+const YEARS: RangeInclusive<i16> = 1..=9999;
+
 /// A page of jobs.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Page {
@@ -64,7 +73,7 @@ pub(super) struct Page {
         ("status" = Option<StatusWord>, Query, description = "Only these"),
         ("created_after" = Option<String>, Query, format = DateTime, description = "ISO 8601; without an offset, in UTC"),
         ("created_before" = Option<String>, Query, format = DateTime, description = "The same"),
-        ("limit" = Option<i64>, Query, minimum = 0, maximum = 1000, description = "20 where nothing is said"),
+        ("limit" = Option<i64>, Query, minimum = 1, maximum = 1000, description = "20 where nothing is said"),
         ("offset" = Option<i64>, Query, minimum = 0, description = "0 where nothing is said"),
     ),
     responses(
@@ -78,7 +87,7 @@ pub(super) async fn list(
     uri: Uri,
 ) -> Result<Response, ApiError> {
     let mut query = Query::of(&uri);
-    let limit = query.integer("limit", 0..=JOBS_MAX).unwrap_or(JOBS_DEFAULT);
+    let limit = query.integer("limit", 1..=JOBS_MAX).unwrap_or(JOBS_DEFAULT);
     let offset = query.integer("offset", 0..=i64::MAX).unwrap_or(0);
     let status = query.text("status").map(str::to_owned);
     let dates = ["created_after", "created_before"].map(|name| query.text(name).map(moment));
@@ -90,7 +99,9 @@ pub(super) async fn list(
     let wanted = listing::Wanted { client: access.client, facade, state, created_after, created_before };
     let connection = app.store.request().await?;
     let (rows, total) = listing::page(&connection, wanted, limit, offset).await?;
-    let items = rows.iter().map(JobSummary::of).collect();
+    let keys = app.store.keys();
+    let summary = |job: &JobRow| Ok(JobSummary::of(job, job.filename(keys)?));
+    let items = rows.iter().map(summary).collect::<Result<_, StoreError>>()?;
     Ok(answer(StatusCode::OK, &Page { items, total, limit, offset }))
 }
 
@@ -109,21 +120,21 @@ pub(super) async fn list(
 pub(super) async fn status(
     State(app): State<Arc<App>>,
     Caller(access): Caller,
-    Path(id): Path<String>,
+    id: InPath,
 ) -> Result<Response, ApiError> {
-    let id = job_id(&id)?;
+    let id = job_of(&id)?;
     let connection = app.store.request().await?;
-    let job = jobs::job(&connection, id).await?;
-    let job = own(job, &access)?;
+    let job = jobs::job(&connection, id).await?.filter(|job| is_own(job, &access));
+    let job = job.ok_or_else(ApiError::job_not_found)?;
     let counts = match &job.counts {
         Some(counts) => counts.clone(),
         None => jobs::counts_so_far(&connection, id, Category::ALL.len()).await?,
     };
-    let callback = callback_of(app.store.keys(), &job)?;
-    Ok(answer(StatusCode::OK, &JobStatus::of(&job, &counts, callback.as_deref())))
+    let (callback, filename) = (callback_of(app.store.keys(), &job)?, job.filename(app.store.keys())?);
+    Ok(answer(StatusCode::OK, &JobStatus::of(&job, &counts, callback.as_deref(), filename.as_deref())))
 }
 
-/// A job's verdicts, also while it is worked at.
+/// A job's verdicts, also while it is worked at. When they have expired, addresses are told no more.
 #[utoipa::path(
     get,
     path = "/api/v1/jobs/{job_id}/results",
@@ -131,7 +142,7 @@ pub(super) async fn status(
     params(
         ("job_id" = Uuid, Path, description = "A UUID"),
         ("offset" = Option<i64>, Query, minimum = 0, description = "0 where nothing is said"),
-        ("limit" = Option<i64>, Query, minimum = 0, maximum = 10000, description = "100 where nothing is said"),
+        ("limit" = Option<i64>, Query, minimum = 1, maximum = 10000, description = "100 where nothing is said"),
         ("category" = Option<CategoryWord>, Query, description = "Only these"),
         ("include_email" = Option<bool>, Query, description = "Tell the addresses too (default: false)"),
     ),
@@ -144,11 +155,11 @@ pub(super) async fn status(
 pub(super) async fn results(
     State(app): State<Arc<App>>,
     Caller(access): Caller,
-    Path(id): Path<String>,
+    id: InPath,
     uri: Uri,
 ) -> Result<Response, ApiError> {
     let mut query = Query::of(&uri);
-    let limit = query.integer("limit", 0..=RESULTS_MAX).unwrap_or(RESULTS_DEFAULT);
+    let limit = query.integer("limit", 1..=RESULTS_MAX).unwrap_or(RESULTS_DEFAULT);
     let offset = query.integer("offset", 0..=i64::MAX).unwrap_or(0);
     let include_email = query.switch("include_email").unwrap_or(false);
     let category = query.text("category").map(category_of);
@@ -156,26 +167,29 @@ pub(super) async fn results(
         query.fault("category", "enum", "Input should be one of the categories");
     }
     query.finish()?;
-    let id = job_id(&id)?;
+    let id = job_of(&id)?;
     let mut connection = app.store.request().await?;
-    let kept = jobs::kept(&mut connection, id).await?;
+    let kept = jobs::kept_if(&mut connection, id, |job| is_own(job, &access)).await?;
     drop(connection);
-    let Some((job, contents)) = kept else { return Err(ApiError::job_not_found()) };
-    let job = own(Some(job), &access)?;
+    let (job, contents) = kept.ok_or_else(ApiError::job_not_found)?;
     let page = ResultsPage { job: id, limit, offset, category: category.flatten(), include_email };
     let keys = app.store.keys().clone();
     // That takes milliseconds, for which others of this thread would wait.
     let written = tokio::task::spawn_blocking(move || -> Result<Response, ApiError> {
-        let verdicts = results::open(&keys, id, &contents, job.end())?;
-        Ok(answer(StatusCode::OK, &Results::of(&verdicts, page)))
+        let outcomes = results::outcomes(&keys, &job, &contents)?;
+        Ok(answer(StatusCode::OK, &Results::of(&outcomes, page)))
     });
     written.await.map_err(|_| Refusal::Internal)?
 }
 
 /// A job of the caller, by this product.
-fn own(job: Option<JobRow>, access: &Access) -> Result<JobRow, ApiError> {
-    let is_own = |job: &JobRow| job.client == access.client && job.facade == Facade::EmailVerifier.word();
-    job.filter(is_own).ok_or_else(ApiError::job_not_found)
+fn is_own(job: &JobRow, access: &Access) -> bool {
+    job.client == access.client && job.facade == Facade::EmailVerifier.word()
+}
+
+/// The job that the path is of.
+fn job_of(path: &InPath) -> Result<Uuid, ApiError> {
+    job_id(path.as_ref().map_or("", |Path(text)| text))
 }
 
 /// The form with hyphens alone, in any case.
@@ -202,18 +216,22 @@ fn category_of(word: &str) -> Option<Category> {
 
 /// ISO 8601: a moment; without an offset, or without a time, in UTC.
 fn moment(text: &str) -> Result<Timestamp, ApiError> {
-    // A `+` in a query is a space.
-    let text = text.replace(' ', "+");
-    let in_utc = |date: civil::DateTime| date.to_zoned(TimeZone::UTC).ok().map(|zoned| zoned.timestamp());
-    let moment = text
-        .parse::<Timestamp>()
-        .ok()
-        .or_else(|| in_utc(text.parse::<civil::DateTime>().ok()?))
-        .or_else(|| in_utc(text.parse::<civil::Date>().ok()?.to_datetime(civil::Time::midnight())));
+    // A `+` in a query is a space, as the one before the time may be.
+    let with_plus = || text.rsplit_once(' ').map(|(before, offset)| format!("{before}+{offset}"));
+    let moment = as_written(text).or_else(|| as_written(&with_plus()?));
+    let moment = moment.filter(|moment| YEARS.contains(&moment.to_zoned(TimeZone::UTC).year()));
     moment.ok_or_else(|| {
         let text = "Invalid date format (expected ISO 8601).";
         ApiError::new(StatusCode::BAD_REQUEST, "INVALID_DATE_FORMAT", text)
     })
+}
+
+fn as_written(text: &str) -> Option<Timestamp> {
+    let in_utc = |date: civil::DateTime| date.to_zoned(TimeZone::UTC).ok().map(|zoned| zoned.timestamp());
+    text.parse::<Timestamp>()
+        .ok()
+        .or_else(|| in_utc(text.parse::<civil::DateTime>().ok()?))
+        .or_else(|| in_utc(text.parse::<civil::Date>().ok()?.to_datetime(civil::Time::midnight())))
 }
 
 #[cfg(test)]
@@ -233,14 +251,29 @@ mod tests {
     #[test]
     fn moments_without_an_offset_are_in_utc() {
         let noon: Timestamp = "2026-06-10T12:00:00Z".parse().unwrap();
-        for text in
-            ["2026-06-10T12:00:00Z", "2026-06-10T14:00:00 02:00", "2026-06-10T12:00:00", "2026-06-10T12:00"]
-        {
+        for text in [
+            "2026-06-10T12:00:00Z",
+            "2026-06-10T14:00:00 02:00",
+            "2026-06-10 14:00:00 02:00",
+            "2026-06-10T12:00:00",
+            "2026-06-10 12:00:00",
+            "2026-06-10T12:00",
+        ] {
             assert_eq!(moment(text).ok(), Some(noon), "{text}");
         }
         assert_eq!(moment("2026-06-10").ok(), Some("2026-06-10T00:00:00Z".parse().unwrap()));
-        for bad in ["", "yesterday", "10.06.2026", "2026-13-01"] {
+        for bad in ["", " ", "yesterday", "10.06.2026", "2026-13-01", "2026-06-10 12:00:00  02:00"] {
             assert!(moment(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn years_have_four_digits() {
+        for year in ["0001-01-01T00:00:00Z", "9999-12-30"] {
+            assert!(moment(year).is_ok(), "{year}");
+        }
+        for year in ["-009000-01-01T00:00:00Z", "0000-12-31T23:59:59Z", "0001-01-01T00:00:00+01:00"] {
+            assert!(moment(year).is_err(), "{year}");
         }
     }
 }

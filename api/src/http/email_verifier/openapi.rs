@@ -9,9 +9,11 @@ use utoipa::{
         security::{ApiKey, ApiKeyValue, SecurityRequirement, SecurityScheme},
     },
 };
-use uuid::Uuid;
 
-use super::{batch, jobs, usage, verify};
+use super::{about, batch, jobs, stats, usage, verify};
+
+/// The name of what is described.
+pub(super) const TITLE: &str = "Email Verifier API";
 
 /// The scheme by which a key is shown.
 const KEY: &str = "ApiKey";
@@ -26,6 +28,10 @@ const REFUSALS: &[(&str, &str)] = &[
     ("503", "`SERVICE_UNAVAILABLE`"),
 ];
 
+/// What is answered without a key, and the service may refuse all the same.
+const OPEN: &[&str] = &["/api/v1/", "/api/v1/health"];
+const OPEN_REFUSALS: &[&str] = &["500", "503"];
+
 /// What those may refuse besides that read a body.
 const BODY_REFUSALS: &[(&str, &str)] = &[
     ("408", "`REQUEST_TIMEOUT`"),
@@ -38,7 +44,7 @@ const BODY_REFUSALS: &[(&str, &str)] = &[
 #[derive(OpenApi)]
 #[openapi(
     info(
-        title = "Email Verifier API",
+        title = TITLE,
         description = "Finds out whether email addresses work, without sending mail. Branch on `detail.code`.",
     ),
     paths(
@@ -48,10 +54,16 @@ const BODY_REFUSALS: &[(&str, &str)] = &[
         jobs::status,
         jobs::results,
         usage::usage,
+        stats::disposable,
+        stats::free_providers,
+        stats::internal_cache,
+        stats::verification_history,
+        about::health,
+        about::root,
     ),
     components(schemas(CategoryWord, ErrorBody, InvalidBody, StatusWord)),
     modifiers(&InCommon),
-    tags((name = "Verification"), (name = "Jobs"), (name = "Usage")),
+    tags((name = "Verification"), (name = "Jobs"), (name = "Usage"), (name = "Statistics"), (name = "Service")),
 )]
 struct EmailVerifier;
 
@@ -62,11 +74,15 @@ impl Modify for InCommon {
         let key = ApiKeyValue::with_description("Api-Key", "`ev_live_…`, by `mailsonde key create`.");
         let components = document.components.get_or_insert_default();
         components.add_security_scheme(KEY, SecurityScheme::ApiKey(ApiKey::Header(key)));
-        for path in document.paths.paths.values_mut() {
-            for operation in [&mut path.get, &mut path.post].into_iter().flatten() {
-                operation.security = Some(vec![SecurityRequirement::new(KEY, [""; 0])]);
+        for (path, methods) in &mut document.paths.paths {
+            let is_open = OPEN.contains(&path.as_str());
+            for operation in [&mut methods.get, &mut methods.post].into_iter().flatten() {
+                operation.security = (!is_open).then(|| vec![SecurityRequirement::new(KEY, [""; 0])]);
                 let of_body = if operation.request_body.is_some() { BODY_REFUSALS } else { &[] };
-                for (status, description) in REFUSALS.iter().chain(of_body) {
+                let refusals = REFUSALS.iter().chain(of_body);
+                for (status, description) in
+                    refusals.filter(|refusal| !is_open || OPEN_REFUSALS.contains(&refusal.0))
+                {
                     let response = refusal(status, description);
                     operation.responses.responses.insert((*status).to_owned(), response.into());
                 }
@@ -106,7 +122,7 @@ pub(super) struct BatchRequest {
     emails: Vec<String>,
     options: Option<OptionsObject>,
     /// Where the end of the job is told: HTTPS, at a public address.
-    #[schema(format = "uri", pattern = r"^https://[a-z0-9-]+(\.[a-z0-9-]+)*\.[a-z]{2,}(/[A-Za-z0-9/_-]*)?$")]
+    #[schema(format = "uri", pattern = "^https://")]
     webhook_url: Option<String>,
     /// Days for which results are kept; 1 where nothing is said.
     #[schema(minimum = 1, maximum = 30)]
@@ -144,6 +160,27 @@ struct ErrorDetail {
     code: String,
 }
 
+/// A month's credits are used up, or too few are left.
+#[derive(Serialize, ToSchema)]
+pub(super) struct QuotaBody {
+    detail: QuotaDetail,
+}
+
+#[derive(Serialize, ToSchema)]
+struct QuotaDetail {
+    /// For people.
+    error: String,
+    /// For programs.
+    #[schema(example = "QUOTA_EXCEEDED")]
+    code: String,
+    /// Credits that are used, or held for what is under way.
+    used: i64,
+    monthly_quota: i64,
+    /// Credits that are left.
+    #[schema(minimum = 0)]
+    remaining: i64,
+}
+
 /// Fields that are wrong.
 #[derive(Serialize, ToSchema)]
 pub(super) struct InvalidBody {
@@ -156,31 +193,6 @@ struct InvalidField {
     loc: Vec<serde_json::Value>,
     msg: String,
     r#type: String,
-}
-
-/// What is known of an address.
-#[derive(Serialize, ToSchema)]
-pub(super) struct VerificationObject {
-    email: Option<String>,
-    category: CategoryWord,
-    sub_category: Option<String>,
-    reason: Option<String>,
-    #[schema(minimum = 0.0, maximum = 1.0)]
-    confidence_score: f64,
-    /// `syntax`, `domain`, `mailbox` and `random_pattern`: what the verdict rests on.
-    #[schema(value_type = Object)]
-    details: serde_json::Value,
-    suggestion: Option<String>,
-    metadata: VerificationMetadata,
-}
-
-#[derive(Serialize, ToSchema)]
-struct VerificationMetadata {
-    verification_id: Uuid,
-    #[schema(format = DateTime)]
-    verified_at: String,
-    #[schema(minimum = 0)]
-    processing_time_ms: i64,
 }
 
 /// How far a job is.
@@ -239,8 +251,15 @@ mod tests {
         let document = written();
         assert_eq!(document["openapi"], json!("3.1.0"));
         let paths = document["paths"].as_object().unwrap();
-        assert_eq!(paths.len(), 6);
+        assert_eq!(paths.len(), 12);
         for (path, methods) in paths {
+            if OPEN.contains(&path.as_str()) {
+                let operation = &methods["get"];
+                assert!(operation.get("security").is_none(), "{path}");
+                let told: Vec<&String> = operation["responses"].as_object().unwrap().keys().collect();
+                assert_eq!(told, ["200", "500", "503"], "{path}");
+                continue;
+            }
             for operation in methods.as_object().unwrap().values() {
                 assert_eq!(operation["security"], json!([{ KEY: [] }]), "{path}");
                 for status in ["401", "403", "422", "429", "500", "503"] {

@@ -60,7 +60,7 @@ async fn nothing_but_the_category_is_left_of_a_person() {
     history::remember(&client, store.keys(), &[refusal]).await.unwrap();
     let before = job(&client, job_id).await.unwrap().unwrap().done;
 
-    assert_eq!(forget(&store, &jane()).await.unwrap(), Forgotten { history: 1, rows: 2 });
+    assert_eq!(forget(&store, &jane()).await.unwrap(), Forgotten { history: 1, rows: 2, answers: 0 });
     let joe = "joe@example.com".to_owned();
     let nobody = (String::new(), None, Category::Risky, 0);
     assert_eq!(
@@ -71,7 +71,7 @@ async fn nothing_but_the_category_is_left_of_a_person() {
     let of_jane = tokens_of(store.keys(), LOCAL_CLIENT, &jane());
     let mut client = store.worker().await.unwrap();
     assert_eq!(holders(&mut client, LOCAL_CLIENT, &of_jane).await.unwrap(), []);
-    assert_eq!(forget(&store, &jane()).await.unwrap(), Forgotten { history: 0, rows: 0 });
+    assert_eq!(forget(&store, &jane()).await.unwrap(), Forgotten { history: 0, rows: 0, answers: 0 });
 }
 
 #[tokio::test]
@@ -136,7 +136,7 @@ async fn learn(store: &Store, id: ChunkId, tokens: &[u8]) {
 
 async fn is_remembered(store: &Store) -> bool {
     let client = store.worker().await.unwrap();
-    history::recall(&client, store.keys(), &[&jane()]).await.unwrap()[0].is_some()
+    history::tests::recall(&client, store.keys(), &[&jane()]).await.unwrap()[0].is_some()
 }
 
 /// A chunk whose verdicts are written, its number, and its tokens from before.
@@ -182,7 +182,7 @@ async fn what_is_being_learned_is_waited_for_and_then_forgotten() {
     until_waits_for(&store, "advisory").await;
     tx.rollback().await.unwrap();
     learning.await.unwrap();
-    assert_eq!(forgetting.await.unwrap(), Forgotten { history: 1, rows: 1 });
+    assert_eq!(forgetting.await.unwrap(), Forgotten { history: 1, rows: 1, answers: 0 });
     assert!(!is_remembered(&store).await);
 }
 
@@ -192,4 +192,24 @@ async fn until_waits_for(store: &Store, kind: &str) {
     let waits = "select exists (select from pg_locks where locktype = $1 and not granted \
                  and database = (select oid from pg_database where datname = current_database()))";
     while !client.query_one(waits, &[&kind]).await.unwrap().get::<_, bool>(0) {}
+}
+
+#[tokio::test]
+async fn answers_in_which_somebody_stands_are_not_given_again() {
+    use idempotency::{Answer, Claimed, claim, keep};
+
+    let store = store().await;
+    let client = store.worker().await.unwrap();
+    let minute = std::time::Duration::from_mins(1);
+    for (key, input) in [(b"1", JANE), (b"2", "joe@example.com")] {
+        let Claimed::Ours(claim) = claim(&client, LOCAL_CLIENT, key, minute).await.unwrap() else {
+            panic!("it is nobody's yet")
+        };
+        let tokens = crate::jobs::person::tokens(store.keys(), LOCAL_CLIENT, [input].into_iter());
+        let (request, sealed) = (Vec::new(), Vec::new());
+        keep(&client, &Answer { claim, request, status: 200, sealed, tokens, time: minute }).await.unwrap();
+    }
+    assert_eq!(forget(&store, &jane()).await.unwrap(), Forgotten { history: 0, rows: 0, answers: 1 });
+    assert!(matches!(claim(&client, LOCAL_CLIENT, b"1", minute).await.unwrap(), Claimed::Ours(_)));
+    assert!(matches!(claim(&client, LOCAL_CLIENT, b"2", minute).await.unwrap(), Claimed::Answered { .. }));
 }

@@ -9,7 +9,7 @@ use crate::jobs::rows::items as stored_items;
 use crate::store::{
     LOCAL_CLIENT, Shared,
     capacity::{self, CapacityRow},
-    testing,
+    idempotency, testing,
 };
 
 async fn store() -> (Shared, JobsConfig, Site) {
@@ -21,8 +21,10 @@ async fn store() -> (Shared, JobsConfig, Site) {
 
 fn request(domain: &str, rows: Range<u32>, window: Duration) -> Request {
     Request {
+        id: new_id(),
         client: LOCAL_CLIENT,
         facade: LOCAL,
+        source: Source::LIST,
         callback: None,
         pipeline: "default".into(),
         skips: Vec::new(),
@@ -31,6 +33,7 @@ fn request(domain: &str, rows: Range<u32>, window: Duration) -> Request {
         retention: None,
         is_billed: false,
         inputs: rows.map(|row| format!("user{row}@{domain}")).collect(),
+        answer: None,
     }
 }
 
@@ -105,8 +108,8 @@ fn nobody_is_asked_about_a_duplicate() {
     let cuts = cut_by_operator(&inputs, &duplicates);
     assert_eq!((cuts.len(), cuts[0].asks, &*cuts[0].rows), (1, 2, &[0, 1, 2, 3][..]));
     let keys = testing::keys();
-    let job = Uuid::now_v7();
-    let chunks = seal(&keys, job, LOCAL_CLIENT, &cuts, &inputs, &duplicates);
+    let request = Request { inputs, ..request("", 0..0, HOUR) };
+    let (job, chunks) = (request.id, seal(&keys, &request, &cuts, &duplicates));
     let plain = keys.open(Row::Chunk { job, no: 0 }, &chunks[0].sealed).unwrap();
     let of: Vec<_> = stored_items::read(&plain).unwrap().iter().map(|item| item.duplicate_of).collect();
     assert_eq!(of, [None, Some(1), Some(1), None]);
@@ -159,4 +162,56 @@ async fn of_jobs_that_come_at_once_no_more_are_taken_than_can_be_paid_for() {
     assert_eq!(taken.iter().filter(|taken| taken.is_ok()).count(), 2, "{taken:?}");
     let is_overdrawn = |taken: &Result<Uuid, SubmitError>| matches!(taken, Err(SubmitError::Overdrawn(_)));
     assert_eq!(taken.iter().filter(|taken| is_overdrawn(taken)).count(), 2, "{taken:?}");
+}
+
+#[tokio::test]
+async fn an_answer_is_kept_with_the_job_or_not_at_all() {
+    use idempotency::{Claimed, claim};
+
+    let (store, config, site) = store().await;
+    run(&store, "update client set monthly_quota = 2, hard_cap = true where name = 'local'").await;
+    let client = store.worker().await.unwrap();
+    let claim = async || claim(&client, LOCAL_CLIENT, b"key", HOUR).await.unwrap();
+    let Claimed::Ours(ours) = claim().await else { panic!("it is nobody's yet") };
+    let job = |rows| Request {
+        is_billed: true,
+        asks: false,
+        answer: Some(Answer {
+            claim: ours.clone(),
+            request: b"body".into(),
+            status: 202,
+            sealed: b"answer".into(),
+            tokens: Vec::new(),
+            time: HOUR,
+        }),
+        ..request("example.com", rows, HOUR)
+    };
+    let refused = submit(&store, &config, &site, job(0..3)).await;
+    assert!(matches!(refused, Err(SubmitError::Overdrawn(_))), "{refused:?}");
+    assert_eq!(claim().await, Claimed::Running);
+    submit(&store, &config, &site, job(0..2)).await.unwrap();
+    let answered = Claimed::Answered { request: b"body".into(), status: 202, sealed: b"answer".into() };
+    assert_eq!(claim().await, answered);
+    // Who was too slow has done nothing: the other one has.
+    run(&store, "update client set monthly_quota = null").await;
+    let late = submit(&store, &config, &site, job(0..2)).await;
+    assert!(matches!(late, Err(SubmitError::Store(StoreError::Fenced))), "{late:?}");
+    let jobs = client.query_one("select count(*) from job", &[]).await.unwrap();
+    assert_eq!(jobs.get::<_, i64>(0), 1);
+}
+
+#[tokio::test]
+async fn a_job_knows_what_it_was_made_from() {
+    let (store, config, site) = store().await;
+    let of_file = Source { word: "csv", filename: Some("jane@example.com.csv".into()) };
+    let of_file = Request { source: of_file, ..request("example.com", 0..1, HOUR) };
+    let id = submit(&store, &config, &site, of_file).await.unwrap();
+    let list = submit(&store, &config, &site, request("example.com", 0..1, HOUR)).await.unwrap();
+    let client = store.worker().await.unwrap();
+    let [file, list] = [id, list].map(|id| crate::store::jobs::job(&client, id));
+    let (file, list) = (file.await.unwrap().unwrap(), list.await.unwrap().unwrap());
+    assert_eq!(file.source, "csv");
+    assert_eq!(file.filename(store.keys()).unwrap().as_deref(), Some("jane@example.com.csv"));
+    assert!(!file.filename.unwrap().windows(4).any(|four| four == b"jane"));
+    assert_eq!((&*list.source, list.filename(store.keys()).unwrap()), ("batch", None));
 }

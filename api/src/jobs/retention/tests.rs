@@ -1,0 +1,92 @@
+//! What is left of jobs that were kept long enough.
+
+use mailsonde_engine::Category;
+use uuid::Uuid;
+
+use super::*;
+use crate::{
+    jobs::{
+        ending,
+        rows::outcomes::Outcome,
+        testing::{claim, judged, submit, write_part},
+    },
+    store::{LOCAL_CLIENT, jobs::End, testing::store_without_tasks as store},
+};
+
+const INPUTS: [&str; 3] = ["jane@example.com", "joe@example.com", "jim@example.com"];
+const DAY: Duration = Duration::from_hours(24);
+
+async fn run(store: &Store, statement: &str) {
+    store.worker().await.unwrap().batch_execute(statement).await.unwrap();
+}
+
+/// A job with two verdicts, which ended before there was a third.
+async fn ended(store: &Store) -> Uuid {
+    let job = submit(store, LOCAL_CLIENT, &INPUTS).await;
+    let task = claim(store).await;
+    write_part(store, &task, 0, &[judged(1, INPUTS[0]), judged(2, INPUTS[1])], None).await.unwrap();
+    assert!(ending::end(store, job, End::DeadlinePassed).await.unwrap());
+    job
+}
+
+async fn told(store: &Store, job: Uuid) -> Vec<Outcome> {
+    let mut client = store.worker().await.unwrap();
+    let (job, contents) = jobs::kept(&mut client, job).await.unwrap().unwrap();
+    results::outcomes(store.keys(), &job, &contents).unwrap()
+}
+
+fn inputs(outcomes: &[Outcome]) -> Vec<Option<&str>> {
+    outcomes.iter().map(|outcome| outcome.input.as_deref()).collect()
+}
+
+#[tokio::test]
+async fn of_a_product_that_tells_of_them_later_rows_stay_and_nobody_is_named() {
+    let store = store().await;
+    let job = ended(&store).await;
+    run(&store, "update job set facade = 'email-verifier', expires_at = now() + interval '1 hour'").await;
+    let before = told(&store, job).await;
+    assert_eq!(inputs(&before), INPUTS.map(Some));
+    let categories: Vec<_> = before.iter().map(|outcome| outcome.said.category).collect();
+    assert_eq!(categories, [Category::Risky, Category::Risky, Category::Unknown]);
+    assert_eq!(before[2].said.reason.as_deref(), Some("deadline_passed"));
+    assert_eq!(prune(&store, DAY).await.unwrap(), Pruned { jobs: 0 });
+
+    // When it has expired, nobody waits for the hourly task.
+    run(&store, "update job set expires_at = now() - interval '1 second'").await;
+    let without_inputs: Vec<_> =
+        before.into_iter().map(|outcome| Outcome { input: None, ..outcome }).collect();
+    assert_eq!(told(&store, job).await, without_inputs);
+    assert_eq!(prune(&store, DAY).await.unwrap(), Pruned { jobs: 1 });
+    let client = store.worker().await.unwrap();
+    for table in ["chunk", "part"] {
+        let rows = client.query(&format!("select from {table}"), &[]).await.unwrap();
+        assert!(rows.is_empty(), "{table}");
+    }
+    assert_eq!(told(&store, job).await, without_inputs);
+
+    // They go with the job.
+    run(&store, "update job set deadline_at = now() - interval '2 days'").await;
+    assert_eq!(prune(&store, DAY).await.unwrap(), Pruned { jobs: 0 });
+    assert!(jobs::job(&client, job).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn of_other_jobs_nothing_is_left_but_that_they_were() {
+    let store = store().await;
+    let job = ended(&store).await;
+    run(&store, "update job set expires_at = now() - interval '1 second'").await;
+    assert_eq!(prune(&store, DAY).await.unwrap(), Pruned { jobs: 1 });
+    assert_eq!(told(&store, job).await, []);
+    let outcomes = store.worker().await.unwrap().query_one("select outcomes from job", &[]).await.unwrap();
+    assert_eq!(outcomes.get::<_, Option<Vec<u8>>>(0), None);
+}
+
+#[tokio::test]
+async fn what_expires_between_is_left_for_the_next_time() {
+    let store = store().await;
+    let job = ended(&store).await;
+    run(&store, "update job set facade = 'email-verifier', expires_at = now() - interval '1 second'").await;
+    let mut client = store.worker().await.unwrap();
+    assert_eq!(retention::prune(&mut client, DAY).await.unwrap(), Pruned { jobs: 0 });
+    assert_eq!(told(&store, job).await.len(), 3);
+}
