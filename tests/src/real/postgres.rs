@@ -102,7 +102,7 @@ impl Postgres {
         }
         output_of(Command::new("mkfifo").arg(path.join("start")))?;
         let daemon = Daemon::start(&folder, program, &args)?;
-        let mut postgres = Self { daemon, path, programs, address };
+        let postgres = Self { daemon, path, programs, address };
         postgres.daemon.wait_until_ready(|| postgres.path.join("made").exists()).context("initdb")?;
         postgres.start_again()?;
         postgres.ask("postgres", &format!("create database {NAME}"))?;
@@ -125,12 +125,12 @@ impl Postgres {
     }
 
     /// Stops the server: connections end, and everything is written.
-    pub fn stop(&mut self) -> Result<()> {
+    pub fn stop(&self) -> Result<()> {
         self.pg_ctl_stop("fast")
     }
 
     /// Starts the server that was stopped or killed, and waits until it serves.
-    pub fn start_again(&mut self) -> Result<()> {
+    pub fn start_again(&self) -> Result<()> {
         // Nobody takes the line until the last server has ended.
         let mut line = Command::new("timeout");
         line.arg(GONE_WITHIN.as_secs().to_string()).args(["sh", "-c", r#"echo >"$0""#]);
@@ -140,13 +140,13 @@ impl Postgres {
     }
 
     /// Stops the server and starts it again.
-    pub fn restart(&mut self) -> Result<()> {
+    pub fn restart(&self) -> Result<()> {
         self.stop()?;
         self.start_again()
     }
 
     /// Kills the server with all its processes, as a power cut would, and waits until they are gone.
-    pub fn kill(&mut self) -> Result<()> {
+    pub fn kill(&self) -> Result<()> {
         let all = self.signal("KILL")?;
         let is_gone = |pid: &u32| fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default().is_empty();
         ensure!(wait_until(GONE_WITHIN, || all.iter().all(is_gone)), "Postgres survives");
@@ -155,13 +155,13 @@ impl Postgres {
 
     /// Stops all its processes where they are, as a disk does that answers no more: whoever is connected stays so, and hears
     /// nothing.
-    pub fn freeze(&mut self) -> Result<()> {
+    pub fn freeze(&self) -> Result<()> {
         self.signal("STOP")?;
         Ok(())
     }
 
     /// Lets them go on.
-    pub fn thaw(&mut self) -> Result<()> {
+    pub fn thaw(&self) -> Result<()> {
         self.signal("CONT")?;
         Ok(())
     }
@@ -283,7 +283,7 @@ mod tests {
 
     #[test]
     fn what_is_committed_survives_a_stop_and_a_kill() {
-        let mut postgres = Postgres::start(&[("max_connections", "17")]).unwrap();
+        let postgres = Postgres::start(&[("max_connections", "17")]).unwrap();
         let (url, path) = (postgres.url(), postgres.path.clone());
         assert_eq!(postgres.query("show max_connections; show fsync").unwrap(), "17\non");
         postgres.query("create table kept (word text, octets bytea)").unwrap();
@@ -312,7 +312,7 @@ mod tests {
 
     #[test]
     fn while_it_is_frozen_nobody_hears_of_it() {
-        let mut postgres = Postgres::start(&[]).unwrap();
+        let postgres = Postgres::start(&[]).unwrap();
         postgres.freeze().unwrap();
         let mut psql = Command::new("timeout");
         psql.arg("1").arg(postgres.programs.join("psql")).args([&postgres.url(), "-Atc", "select 1"]);

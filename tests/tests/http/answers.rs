@@ -1,11 +1,14 @@
 //! What every answer has, and the order in which things are refused.
 
-use serde_json::json;
-
-use crate::{
-    client::Answer,
-    served::{Served, Site, head},
+use mailsonde_tests::{
+    real::daemon::wait_until,
+    site::{
+        LIMIT, Site,
+        client::{Answer, head},
+        served::Served,
+    },
 };
+use serde_json::json;
 
 /// Those of every answer, whatever it is.
 fn has_its_headers(answer: &Answer) {
@@ -120,9 +123,7 @@ fn the_key_comes_before_what_is_wrong_with_the_request() {
     let id = keys[0]["id"].as_str().unwrap().to_owned();
     assert!(site.run(&["client", "deactivate", "acme"]).status.success());
     let is_refused = |status, code: &str| {
-        let is_so = mailsonde_tests::real::daemon::wait_until(crate::served::LIMIT, || {
-            verify(&served, &format!("Api-Key: {key}\r\n")).status == status
-        });
+        let is_so = wait_until(LIMIT, || verify(&served, &format!("Api-Key: {key}\r\n")).status == status);
         assert!(is_so, "{code}");
         verify(&served, &format!("Api-Key: {key}\r\n")).is(status, code);
     };

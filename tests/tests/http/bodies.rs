@@ -1,8 +1,7 @@
 //! Bodies that are not what they should be. Nothing of them reaches the log, and nothing comes of them.
 
+use mailsonde_tests::site::{MARK, Site, client::head};
 use serde_json::json;
-
-use crate::served::{MARK, Site, head};
 
 const VERIFY: &str = "/api/v1/verify";
 

@@ -2,33 +2,70 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use mailsonde_tests::real::daemon::wait_until;
+use mailsonde_tests::{
+    real::daemon::wait_until,
+    site::{LIMIT, MARK, Site, served::Served},
+};
 use serde_json::{Value, json};
 
-use crate::{
-    client::Answer,
-    served::{LIMIT, MARK, Served, Site},
-};
+/// The keys of the Verification object and of those in it, in their order.
+const VERIFICATION: [&str; 36] = [
+    "email",
+    "category",
+    "sub_category",
+    "reason",
+    "confidence_score",
+    "details",
+    "syntax",
+    "is_valid",
+    "is_ascii",
+    "error",
+    "domain",
+    "name",
+    "exists",
+    "has_mx",
+    "mx_records",
+    "is_disposable",
+    "is_free_provider",
+    "is_catch_all",
+    "provider",
+    "domain_trust",
+    "mailbox",
+    "is_role_based",
+    "role_type",
+    "is_alias",
+    "alias_type",
+    "random_pattern",
+    "is_random",
+    "confidence",
+    "signals",
+    "entropy",
+    "signal_details",
+    "suggestion",
+    "metadata",
+    "verification_id",
+    "verified_at",
+    "processing_time_ms",
+];
 
-fn get(served: &Served, path: &str, key: &str) -> Answer {
-    served.ask(format!("GET {path} HTTP/1.1\r\nHost: x\r\nApi-Key: {key}\r\nConnection: close\r\n\r\n"))
-}
-
-fn keys(object: &Value) -> Vec<&str> {
-    object.as_object().unwrap().keys().map(String::as_str).collect()
+/// The keys of a JSON text as they stand in it. No string of it holds a quote.
+fn keys(text: &str) -> Vec<&str> {
+    let parts: Vec<&str> = text.split('"').collect();
+    // Every other part is a string, and a key where a colon follows.
+    parts
+        .chunks(2)
+        .zip(parts.iter().skip(2).step_by(2))
+        .filter(|(_, next)| next.starts_with(':'))
+        .map(|(pair, _)| pair[1])
+        .collect()
 }
 
 /// Submits a batch and waits until it has ended. Returns its id.
 fn batch(served: &Served, key: &str, body: &Value) -> String {
-    let accepted = served.post("/api/v1/verify/batch", key, "", body.to_string());
-    assert_eq!(accepted.status, 202, "{accepted:?}");
-    let id = accepted.json()["job_id"].as_str().unwrap().to_owned();
+    let id = served.submit(key, body);
     let path = format!("/api/v1/jobs/{id}");
-    assert!(
-        wait_until(LIMIT, || get(served, &path, key).json()["status"] == "completed"),
-        "{}",
-        served.said()
-    );
+    let is_done = || served.fetch(&path, key).json()["status"] == "completed";
+    assert!(wait_until(LIMIT, is_done), "{}", served.said());
     id
 }
 
@@ -40,21 +77,7 @@ fn one_address_is_answered_at_once_and_billed_if_somebody_knows() {
     let answer = served.post("/api/v1/verify", &key, "", r#"{"email":"not an address"}"#);
     assert_eq!(answer.status, 200, "{answer:?}");
     let told = answer.json();
-    let names = [
-        "email",
-        "category",
-        "sub_category",
-        "reason",
-        "confidence_score",
-        "details",
-        "suggestion",
-        "metadata",
-    ];
-    let mut sorted = names.to_vec();
-    sorted.sort_unstable();
-    let mut found = keys(&told);
-    found.sort_unstable();
-    assert_eq!(found, sorted);
+    assert_eq!(keys(&answer.body), VERIFICATION);
     assert_eq!(told["category"], "invalid_syntax");
     let quiet = r#"{"email":"jane.doe@gmail.com","options":{"check_smtp":false,"include_email":false}}"#;
     let quiet = served.post("/api/v1/verify", &key, "", quiet).json();
@@ -64,7 +87,7 @@ fn one_address_is_answered_at_once_and_billed_if_somebody_knows() {
         served.post("/api/v1/verify", &key, "", r#"{"email":""}"#).json()["category"],
         "invalid_syntax"
     );
-    let usage = get(&served, "/api/v1/usage", &key).json();
+    let usage = served.fetch("/api/v1/usage", &key).json();
     assert_eq!(usage["billable_units"], 1, "{usage}");
     assert_eq!(usage["billing_note"], "manual_postpaid: soft cap, never blocks");
 }
@@ -77,7 +100,7 @@ fn a_batch_has_a_verdict_for_each_of_its_rows_and_its_owner_alone_sees_it() {
     let emails =
         [format!("{MARK}a@mailinator.com"), format!("{MARK}a@MAILINATOR.com"), "nonsense".to_owned()];
     let id = batch(&served, &key, &json!({ "emails": emails, "retention_days": 7.0 }));
-    let job = get(&served, &format!("/api/v1/jobs/{id}"), &key).json();
+    let job = served.fetch(&format!("/api/v1/jobs/{id}"), &key).json();
     let stats = &job["stats"];
     assert_eq!((&stats["total"], &stats["processed"]), (&json!(3), &json!(3)), "{job}");
     assert_eq!(
@@ -87,7 +110,7 @@ fn a_batch_has_a_verdict_for_each_of_its_rows_and_its_owner_alone_sees_it() {
     assert_eq!(job["source_type"], "batch");
 
     let results =
-        get(&served, &format!("/api/v1/jobs/{id}/results?include_email=true&limit=2&offset=1"), &key);
+        served.fetch(&format!("/api/v1/jobs/{id}/results?include_email=true&limit=2&offset=1"), &key);
     let results = results.json();
     assert_eq!(
         (&results["total"], &results["results"][0]["row_number"]),
@@ -96,21 +119,21 @@ fn a_batch_has_a_verdict_for_each_of_its_rows_and_its_owner_alone_sees_it() {
     );
     assert_eq!(results["results"][0]["email"], emails[1]);
     assert_eq!(results["results"][0]["category"], "duplicate");
-    let some = get(&served, &format!("/api/v1/jobs/{id}/results?category=disposable"), &key).json();
+    let some = served.fetch(&format!("/api/v1/jobs/{id}/results?category=disposable"), &key).json();
     assert_eq!((&some["total"], &some["results"][0]["email"]), (&json!(1), &Value::Null), "{some}");
 
-    let list = get(&served, "/api/v1/jobs?status=completed", &key).json();
+    let list = served.fetch("/api/v1/jobs?status=completed", &key).json();
     assert_eq!((&list["total"], &list["items"][0]["job_id"]), (&json!(1), &json!(id)), "{list}");
-    assert_eq!(get(&served, "/api/v1/jobs?status=pending", &key).json()["total"], 0);
-    assert_eq!(get(&served, "/api/v1/jobs?offset=7", &key).json()["total"], 1);
+    assert_eq!(served.fetch("/api/v1/jobs?status=pending", &key).json()["total"], 0);
+    assert_eq!(served.fetch("/api/v1/jobs?offset=7", &key).json()["total"], 1);
 
     for path in [format!("/api/v1/jobs/{id}"), format!("/api/v1/jobs/{id}/results")] {
-        get(&served, &path, &other).is(404, "JOB_NOT_FOUND");
+        served.fetch(&path, &other).is(404, "JOB_NOT_FOUND");
     }
-    assert_eq!(get(&served, "/api/v1/jobs", &other).json()["total"], 0);
+    assert_eq!(served.fetch("/api/v1/jobs", &other).json()["total"], 0);
     // The duplicate costs nothing.
-    assert_eq!(get(&served, "/api/v1/usage", &key).json()["billable_units"], 2);
-    assert_eq!(get(&served, "/api/v1/usage", &other).json()["billable_units"], 0);
+    assert_eq!(served.fetch("/api/v1/usage", &key).json()["billable_units"], 2);
+    assert_eq!(served.fetch("/api/v1/usage", &other).json()["billable_units"], 0);
     assert!(!served.said().contains(MARK), "{}", served.said());
     assert!(!site.postgres.dump().unwrap().contains(MARK));
 }
@@ -151,15 +174,31 @@ fn what_is_wrong_with_a_request_is_told_by_its_code() {
     for (path, status, code) in [
         ("/api/v1/jobs?status=running", 400, "INVALID_STATUS_FILTER"),
         ("/api/v1/jobs?created_after=yesterday", 400, "INVALID_DATE_FORMAT"),
+        ("/api/v1/jobs?created_after=-009000-01-01T00:00:00Z", 400, "INVALID_DATE_FORMAT"),
+        ("/api/v1/jobs?created_before=0000-01-01", 400, "INVALID_DATE_FORMAT"),
         ("/api/v1/jobs/7", 400, "INVALID_JOB_ID"),
+        ("/api/v1/jobs/%ff", 400, "INVALID_JOB_ID"),
+        ("/api/v1/jobs/%00", 400, "INVALID_JOB_ID"),
+        ("/api/v1/jobs/..%2f", 400, "INVALID_JOB_ID"),
+        ("/api/v1/jobs/%ff/results", 400, "INVALID_JOB_ID"),
         ("/api/v1/jobs/f47ac10b-58cc-4372-a567-0e02b2c3d479", 404, "JOB_NOT_FOUND"),
         ("/api/v1/nothing", 404, "NOT_FOUND"),
         ("/api/v1/verify", 405, "METHOD_NOT_ALLOWED"),
     ] {
-        get(&served, path, &key).is(status, code);
+        served.fetch(path, &key).is(status, code);
     }
-    for path in ["/api/v1/jobs?limit=1001", "/api/v1/jobs?offset=-1", "/api/v1/usage?period=June"] {
-        assert_eq!(get(&served, path, &key).status, 422, "{path}");
+    for path in [
+        "/api/v1/jobs?limit=1001",
+        "/api/v1/jobs?limit=0",
+        "/api/v1/jobs/f47ac10b-58cc-4372-a567-0e02b2c3d479/results?limit=0",
+        "/api/v1/jobs?offset=-1",
+        "/api/v1/usage?period=June",
+    ] {
+        assert_eq!(served.fetch(path, &key).status, 422, "{path}");
+    }
+    for date in ["2026-06-10%2012:00:00", "2026-06-10T12:00:00+02:00", "0001-01-01", "9999-12-30"] {
+        let path = format!("/api/v1/jobs?created_after={date}&created_before={date}");
+        assert_eq!(served.fetch(&path, &key).status, 200, "{path}");
     }
 }
 
@@ -186,7 +225,7 @@ fn a_hard_cap_is_kept_by_requests_and_batches() {
         (&detail["used"], &detail["monthly_quota"], &detail["remaining"]),
         (&json!(3), &json!(3), &json!(0))
     );
-    let usage = get(&served, "/api/v1/usage", &key).json();
+    let usage = served.fetch("/api/v1/usage", &key).json();
     assert_eq!(
         (&usage["billable_units"], &usage["usage_ratio"], &usage["over_quota"]),
         (&json!(3), &json!(1.0), &json!(false))
@@ -205,5 +244,5 @@ fn a_batch_that_is_sent_again_with_its_idempotency_key_is_one_job() {
         .map(|_| served.post("/api/v1/verify/batch", &key, &header, &body).json()["job_id"].clone())
         .collect();
     assert!(ids.iter().all(|id| id.is_string() && *id == ids[0]), "{ids:?}");
-    assert_eq!(get(&served, "/api/v1/jobs", &key).json()["total"], 1);
+    assert_eq!(served.fetch("/api/v1/jobs", &key).json()["total"], 1);
 }

@@ -1,6 +1,6 @@
 //! Too many requests of a key, and too many wrong keys from an address.
 
-use crate::served::{LIMIT, Site};
+use mailsonde_tests::site::{LIMIT, Site};
 
 const BODY: &str = r#"{"email":"nobody@example.invalid"}"#;
 
@@ -45,4 +45,31 @@ fn an_address_with_wrong_keys_is_not_listened_to() {
     assert_eq!(served.post("/api/v1/verify", &key, &from("192.0.2.2"), BODY).status, 200);
     served.signal("TERM");
     assert!(served.ended(LIMIT).success());
+}
+
+#[test]
+fn an_address_with_keys_that_are_good_no_more_is_not_listened_to() {
+    let site = Site::new(&[
+        ("MAILSONDE_HTTP__FAILURES_PER_MINUTE", "2"),
+        ("MAILSONDE_HTTP__TRUSTED_PROXIES", "[\"127.0.0.1\"]"),
+    ]);
+    let (revoked, expired, inactive) = (site.key("revoked"), site.key("expired"), site.key("inactive"));
+    assert!(site.run_with(&["key", "revoke", "-"], &revoked).status.success());
+    let of = "client in (select id from client where name = 'expired')";
+    site.query(&format!("update api_key set expires_at = now() - interval '1 second' where {of}"));
+    site.print(&["client", "deactivate", "inactive"]);
+    let served = site.serve();
+    for (key, address, status, code) in [
+        (&revoked, "192.0.2.1", 401, "KEY_REVOKED"),
+        (&expired, "192.0.2.2", 401, "KEY_EXPIRED"),
+        (&inactive, "192.0.2.3", 403, "CLIENT_INACTIVE"),
+    ] {
+        let from = format!("X-Forwarded-For: {address}\r\n");
+        for _ in 0..2 {
+            served.post("/api/v1/verify", key, &from, BODY).is(status, code);
+        }
+        let limited = served.post("/api/v1/verify", key, &from, BODY);
+        limited.is(429, "RATE_LIMIT_EXCEEDED");
+        assert!(!limited.header("retry-after").is_empty(), "{limited:?}");
+    }
 }

@@ -5,12 +5,14 @@
 
 mod answers;
 mod bodies;
-mod client;
 mod documented;
 mod drains;
 mod email_verifier;
+mod expired;
+mod heads;
+mod kept;
 mod limits;
 mod repeats;
-mod served;
 mod slow;
 mod starts;
+mod stats;

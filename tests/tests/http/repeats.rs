@@ -2,9 +2,8 @@
 
 use std::thread;
 
+use mailsonde_tests::site::Site;
 use serde_json::json;
-
-use crate::served::Site;
 
 const BATCH: &str = "/api/v1/verify/batch";
 

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::served::{Site, head};
+use mailsonde_tests::site::{Site, client::head};
 
 const SECOND: Duration = Duration::from_secs(1);
 

@@ -2,13 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use mailsonde_tests::real::daemon::wait_until;
-
-use crate::served::{LIMIT, Site};
+use mailsonde_tests::{
+    real::daemon::wait_until,
+    site::{LIMIT, Site},
+};
 
 #[test]
 fn it_answers_before_the_database_does() {
-    let mut site = Site::new(&[]);
+    let site = Site::new(&[]);
     let key = site.key("acme");
     site.postgres.stop().unwrap();
     let served = site.start(&[]);
@@ -35,8 +36,29 @@ fn it_answers_before_the_database_does() {
 }
 
 #[test]
+fn a_process_that_only_works_can_be_watched() {
+    let site = Site::new(&[]);
+    let worker = site.watched_worker();
+    assert_eq!(worker.get("/healthz").status, 200);
+    // What the database knows is asked for now and then, so it should know of the worker before.
+    site.wait("select count(*) from worker", "1");
+    let metrics = worker.get("/metrics").body;
+    assert!(
+        metrics.contains("mailsonde_queue_tasks") && metrics.contains("mailsonde_workers 1"),
+        "{metrics}"
+    );
+    assert_eq!(worker.get("/api/v1/jobs").status, 503, "others answer that");
+    site.postgres.stop().unwrap();
+    assert!(wait_until(LIMIT, || worker.get("/readyz").status == 503));
+    site.postgres.start_again().unwrap();
+    worker.wait_until_ready();
+    worker.signal("TERM");
+    assert!(worker.ended(LIMIT).success());
+}
+
+#[test]
 fn while_the_database_is_away_it_can_be_told_to_end() {
-    let mut site = Site::new(&[]);
+    let site = Site::new(&[]);
     site.postgres.stop().unwrap();
     let served = site.start(&[]);
     assert_eq!(served.get("/healthz").status, 200);

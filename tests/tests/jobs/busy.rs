@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::site::{Site, addresses};
+use mailsonde_tests::site::{Site, jobs::addresses};
 
 /// Who waits for an answer hears within two seconds that there is none; programs of a busy machine start slowly. The
 /// tables are held until then, so whoever waits for them is found out.

@@ -2,10 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use crate::{
+use mailsonde_tests::{
     chance::Chance,
-    mail::{self, slow},
-    site::{LIMIT, Site, addresses},
+    site::{
+        LIMIT, Site,
+        jobs::addresses,
+        mail::{self, slow},
+    },
 };
 
 #[test]

@@ -1,6 +1,6 @@
 //! Clients beside each other.
 
-use crate::site::{Site, addresses};
+use mailsonde_tests::site::{Site, jobs::addresses};
 
 const FLOOD: &str = "00000000-0000-7000-8000-0000000000f1";
 

@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use crate::site::{Site, addresses};
+use mailsonde_tests::site::{Site, jobs::addresses};
 
 /// Tries of a transaction: the first, and three more.
 const TRIES: &str = "4";
@@ -22,7 +22,7 @@ fn in_the_way(site: &Site, table: &str, times: u32) {
 
 #[test]
 fn a_submission_is_tried_again_as_a_whole() {
-    let site = Site::new::<&str>(&[]);
+    let site = Site::new(&[]);
     in_the_way(&site, "job", 3);
     let inputs = addresses(700);
     let job = site.submit(&inputs, &["--offline"]);
@@ -36,7 +36,7 @@ fn a_submission_is_tried_again_as_a_whole() {
 
 #[test]
 fn who_is_always_in_the_way_is_told_of() {
-    let site = Site::new::<&str>(&[]);
+    let site = Site::new(&[]);
     in_the_way(&site, "job", 1_000);
     let inputs = addresses(10);
     site.is_refused(
@@ -67,7 +67,7 @@ commit";
 
 #[test]
 fn of_two_that_wait_for_each_other_both_get_what_they_want() {
-    let site = Site::new::<&str>(&[]);
+    let site = Site::new(&[]);
     let inputs = addresses(700);
     let job = thread::scope(|scope| {
         let other = scope.spawn(|| site.postgres.query(CROSSWISE));

@@ -1,11 +1,10 @@
 //! Jobs that cannot be done in time.
 
-use serde_json::Value;
-
-use crate::{
+use mailsonde_tests::site::{
+    Site,
     mail::{self, slow},
-    site::Site,
 };
+use serde_json::Value;
 
 #[test]
 fn at_its_deadline_a_job_ends_with_what_it_has() {

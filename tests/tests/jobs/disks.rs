@@ -1,8 +1,9 @@
 //! A database that only reads for a while, and one whose disk is full.
 
-use mailsonde_tests::real::{postfix::is_root, postgres::Postgres};
-
-use crate::site::{Site, addresses};
+use mailsonde_tests::{
+    real::{postfix::is_root, postgres::Postgres},
+    site::{Site, jobs::addresses},
+};
 
 const FEW_AT_ONCE: [(&str, &str); 1] = [("MAILSONDE_JOBS__TASKS_AT_ONCE", "2")];
 

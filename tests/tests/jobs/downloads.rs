@@ -2,14 +2,14 @@
 
 use std::io::{BufRead as _, BufReader, Read as _};
 
-use crate::site::{LIMIT, Site, addresses};
+use mailsonde_tests::site::{LIMIT, Site, jobs::addresses};
 
 /// Ten times as much as a pipe holds.
 const MANY: usize = 3_000;
 
 #[test]
 fn who_has_begun_to_read_gets_all_and_the_next_one_hears_that_they_are_gone() {
-    let site = Site::new::<&str>(&[]);
+    let site = Site::new(&[]);
     let inputs = addresses(MANY);
     let job = site.submit(&inputs, &["--offline"]);
     let worker = site.worker();

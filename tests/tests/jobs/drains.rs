@@ -3,11 +3,12 @@
 use std::time::{Duration, Instant};
 
 use mailsonde_lab::Net;
-use mailsonde_tests::real::daemon::wait_until;
-
-use crate::{
-    mail::{self, slow},
-    site::{LIMIT, Site},
+use mailsonde_tests::{
+    real::daemon::wait_until,
+    site::{
+        LIMIT, Site,
+        mail::{self, slow},
+    },
 };
 
 const DRAIN_MAX: Duration = Duration::from_secs(2);
@@ -67,7 +68,7 @@ fn what_is_not_done_in_time_is_handed_to_others_at_once() {
 #[test]
 fn when_the_database_says_nothing_it_ends_too() {
     let net = slow("50ms");
-    let mut site = site(&net, "3s");
+    let site = site(&net, "3s");
     let inputs = mail::addresses(300);
     let job = site.submit(&inputs, &[]);
     let worker = site.worker_at_work();

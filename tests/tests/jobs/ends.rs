@@ -2,11 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use mailsonde_tests::real::daemon::wait_until;
-
-use crate::{
-    mail::{self, slow},
-    site::{LIMIT, Site, addresses},
+use mailsonde_tests::{
+    real::daemon::wait_until,
+    site::{
+        LIMIT, Site,
+        jobs::addresses,
+        mail::{self, slow},
+    },
 };
 
 #[test]

@@ -1,9 +1,9 @@
 //! Servers that want us to come back: the job does, by itself, while other work goes on; what its results teach is known
 //! to the next job.
 
-use crate::{
+use mailsonde_tests::site::{
+    LIMIT, MARK, Site,
     mail::{self, greylisting},
-    site::{MARK, Site},
 };
 
 #[test]
@@ -30,6 +30,6 @@ fn who_is_put_off_has_a_chunk_later_and_a_verdict_in_the_end() {
     site.wait_for(&again, "completed");
     assert_eq!(site.results(&again)[0]["category"], "undeliverable");
     assert_eq!(mail::asked(&net), asked);
-    assert!(worker.terminate(crate::site::LIMIT).success(), "{}", site.said());
+    assert!(worker.terminate(LIMIT).success(), "{}", site.said());
     site.keeps_secrets();
 }

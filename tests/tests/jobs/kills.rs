@@ -1,8 +1,8 @@
 //! Processes that are killed.
 
-use crate::{
+use mailsonde_tests::{
     chance::{Chance, kills},
-    site::{Site, addresses},
+    site::{Site, jobs::addresses},
 };
 
 /// Each kill is a failure of what was at work: more of them than a chunk may have otherwise.

@@ -9,7 +9,6 @@
 
 mod busy;
 mod cancels;
-mod chance;
 mod clients;
 mod conflicts;
 mod deadlines;
@@ -19,13 +18,10 @@ mod drains;
 mod ends;
 mod greylisting;
 mod kills;
-mod mail;
 mod migrations;
 mod outages;
 mod poison;
 mod repeats;
-mod site;
 mod snapshots;
 mod stops;
 mod webhooks;
-mod worker;

@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use crate::site::Site;
+use mailsonde_tests::site::Site;
 
 /// A command fails with one line that says why.
 fn fails(site: &Site, args: &[&str], why: &str) {
@@ -35,7 +35,7 @@ fn of_four_that_migrate_at_once_all_succeed() {
 
 #[test]
 fn half_a_schema_is_refused() {
-    let site = Site::new::<&str>(&[]);
+    let site = Site::new(&[]);
     site.query("drop table part");
     for args in [&["migrate"][..], &["work"], &["job", "list"]] {
         fails(&site, args, "part");

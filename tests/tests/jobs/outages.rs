@@ -5,11 +5,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use mailsonde_tests::real::daemon::wait_until;
-
-use crate::{
-    site::{LIMIT, Site, addresses},
-    worker::Worker,
+use mailsonde_tests::{
+    real::daemon::wait_until,
+    site::{LIMIT, Site, jobs::addresses, process::Process},
 };
 
 /// Longer than leases, than the time in which verdicts are tried to be written, and than pauses between attempts.
@@ -22,7 +20,7 @@ const FEW_AT_ONCE: [(&str, &str); 1] = [("MAILSONDE_JOBS__TASKS_AT_ONCE", "2")];
 
 #[test]
 fn a_restart_of_the_database_costs_nothing() {
-    let mut site = Site::new(&FEW_AT_ONCE);
+    let site = Site::new(&FEW_AT_ONCE);
     let inputs = addresses(15_000);
     let job = site.submit(&inputs, &["--offline"]);
     let mut workers = [site.worker_at_work(), site.worker_at_work()];
@@ -32,14 +30,14 @@ fn a_restart_of_the_database_costs_nothing() {
         site.wait(&format!("select count(*) > {parts} from part"), "t");
     }
     site.wait_for(&job, "completed");
-    assert!(workers.iter_mut().all(Worker::is_alive), "{}", site.said());
+    assert!(workers.iter_mut().all(Process::is_alive), "{}", site.said());
     site.is_done(&job, &inputs);
     site.keeps_secrets();
 }
 
 #[test]
 fn after_an_outage_of_40_seconds_work_goes_on_by_itself() {
-    let mut site = Site::new(&FEW_AT_ONCE);
+    let site = Site::new(&FEW_AT_ONCE);
     let inputs = addresses(15_000);
     let job = site.submit(&inputs, &["--offline"]);
     let mut workers = [site.worker_at_work(), site.worker_at_work()];
@@ -53,14 +51,14 @@ fn after_an_outage_of_40_seconds_work_goes_on_by_itself() {
     site.wait(&format!("select count(*) > {parts} from part"), "t");
     assert!(began.elapsed() < BACK_WITHIN, "{:?}", began.elapsed());
     site.wait_for(&job, "completed");
-    assert!(workers.iter_mut().all(Worker::is_alive), "{}", site.said());
+    assert!(workers.iter_mut().all(Process::is_alive), "{}", site.said());
     site.is_done(&job, &inputs);
     site.keeps_secrets();
 }
 
 #[test]
 fn who_starts_while_the_database_is_away_waits_for_it() {
-    let mut site = Site::new(&FEW_AT_ONCE);
+    let site = Site::new(&FEW_AT_ONCE);
     let inputs = addresses(10);
     let job = site.submit(&inputs, &["--offline"]);
     site.postgres.stop().unwrap();

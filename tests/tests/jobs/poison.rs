@@ -2,9 +2,8 @@
 
 use std::ops::Range;
 
+use mailsonde_tests::site::{Site, jobs::addresses};
 use serde_json::Value;
-
-use crate::site::{Site, addresses};
 
 /// Items of a chunk.
 const CHUNK: usize = 500;

@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use mailsonde_lab::Net;
-
-use crate::{
+use mailsonde_tests::{
     chance::{Chance, kills},
-    mail::{self, slow},
-    site::Site,
+    site::{
+        Site,
+        mail::{self, slow},
+    },
 };
 
 /// Few enough that most of them are in flight at some kill.

@@ -2,11 +2,11 @@
 
 use std::thread;
 
-use crate::site::{Site, addresses};
+use mailsonde_tests::site::{Site, jobs::addresses};
 
 #[test]
 fn a_transaction_that_stays_open_holds_nobody_up() {
-    let site = Site::new::<&str>(&[]);
+    let site = Site::new(&[]);
     let inputs = addresses(5_000);
     let job = site.submit(&inputs, &["--offline"]);
     thread::scope(|scope| {

@@ -1,10 +1,11 @@
 //! Processes that fall silent within a chunk, and speak again when somebody else has it.
 
-use mailsonde_tests::real::daemon::wait_until;
-
-use crate::{
-    mail::{self, slow},
-    site::{LIMIT, Site},
+use mailsonde_tests::{
+    real::daemon::wait_until,
+    site::{
+        LIMIT, Site,
+        mail::{self, slow},
+    },
 };
 
 /// What a process does after it was stopped for longer than its lease, and another one took its chunk over.

@@ -8,10 +8,11 @@ use std::{
     process::{Child, ChildStdout, Command, Stdio},
 };
 
-use mailsonde_tests::real::{daemon::Folder, unpacked};
+use mailsonde_tests::{
+    real::{daemon::Folder, unpacked},
+    site::{LIMIT, Site},
+};
 use serde_json::Value;
-
-use crate::site::{LIMIT, Site};
 
 /// Who is told.
 const CLIENT: &str = "acme";
@@ -25,7 +26,13 @@ struct Receiver {
 }
 
 impl Receiver {
+    /// One as it should be.
     fn start(folder: &Path) -> Self {
+        Self::with(folder, &certificate(folder, "127.0.0.1"), "")
+    }
+
+    /// `version`: of TLS; empty: those of today.
+    fn with(folder: &Path, certificate: &Path, version: &str) -> Self {
         let (script, secrets) = (folder.join("receiver.py"), folder.join("secrets"));
         fs::write(&script, include_str!("receiver.py")).unwrap();
         fs::write(&secrets, "").unwrap();
@@ -34,7 +41,10 @@ impl Receiver {
         let mut child = Command::new("setpriv")
             .args(["--pdeathsig", "KILL"])
             .arg(python)
-            .args([&script, &certificate(folder), &secrets])
+            // That a version is old is known.
+            .args(["-W", "ignore"])
+            .args([&*script, certificate, &*secrets])
+            .arg(version)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -58,6 +68,12 @@ impl Receiver {
         serde_json::from_str(&self.lines.next().unwrap().unwrap()).unwrap()
     }
 
+    /// Ends it. Returns how many requests came that nobody waited for.
+    fn rest(mut self) -> usize {
+        self.child.kill().unwrap();
+        self.lines.by_ref().count()
+    }
+
     /// Answers the one that waits.
     fn say(&mut self, status: u16) {
         writeln!(self.child.stdin.as_mut().unwrap(), "{status}").unwrap();
@@ -72,8 +88,8 @@ impl Drop for Receiver {
     }
 }
 
-/// A key and a certificate for the address that the receiver listens at, both in one file.
-fn certificate(folder: &Path) -> PathBuf {
+/// A key and a certificate for this address, both in one file.
+fn certificate(folder: &Path, address: &str) -> PathBuf {
     let path = folder.join("certificate.pem");
     let made = Command::new("openssl")
         .args([
@@ -87,13 +103,26 @@ fn certificate(folder: &Path) -> PathBuf {
             "-days",
             "2",
         ])
-        .args(["-subj", "/CN=receiver", "-addext", "subjectAltName=IP:127.0.0.1"])
+        .args(["-subj", "/CN=receiver", "-addext", &format!("subjectAltName=IP:{address}")])
         .args(["-addext", "basicConstraints=critical,CA:FALSE"])
         .args(["-keyout".as_ref(), path.as_os_str(), "-out".as_ref(), path.as_os_str()])
         .output()
         .unwrap();
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
     path
+}
+
+/// The same certificate, but that it is valid no longer.
+fn expire(certificate: &Path) {
+    let made = Command::new("openssl")
+        .args(["x509", "-days", "0", "-in"])
+        .args([certificate, "-signkey".as_ref(), certificate])
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let kept = fs::read_to_string(certificate).unwrap();
+    let (key, _) = kept.split_once("-----BEGIN CERTIFICATE").unwrap();
+    fs::write(certificate, format!("{key}{}", String::from_utf8(made.stdout).unwrap())).unwrap();
 }
 
 /// An installation that trusts the receiver.
@@ -172,7 +201,7 @@ fn the_specifications_library_takes_our_signatures_also_while_secrets_change() {
 fn whoever_is_killed_after_the_answer_and_before_it_is_written_says_it_again_under_one_id() {
     let folder = Folder::create("webhooks").unwrap();
     let mut receiver = Receiver::start(folder.path());
-    let mut site = site(folder.path());
+    let site = site(folder.path());
     let worker = site.worker();
     let id = send(&site, &receiver.url());
     let first = receiver.next();
@@ -191,21 +220,81 @@ fn whoever_is_killed_after_the_answer_and_before_it_is_written_says_it_again_und
     fs::remove_dir_all(folder.path()).unwrap();
 }
 
+/// What is wrong with a receiver.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wrong {
+    Nothing,
+    /// Nobody vouches for its certificate.
+    Unknown,
+    /// Its certificate is another address's.
+    Address,
+    /// Its certificate was valid until a moment ago.
+    Expired,
+    /// It speaks TLS 1.0 and nothing else.
+    Version,
+}
+
+impl Wrong {
+    const ALL: [Self; 5] = [Self::Nothing, Self::Unknown, Self::Address, Self::Expired, Self::Version];
+
+    /// A receiver, and its certificate, if somebody vouches for it.
+    fn receiver(self, folder: &Path) -> (Receiver, String) {
+        let address = if self == Self::Address { "127.0.0.2" } else { "127.0.0.1" };
+        let certificate = certificate(folder, address);
+        if self == Self::Expired {
+            expire(&certificate);
+        }
+        let receiver = Receiver::with(folder, &certificate, if self == Self::Version { "TLSv1" } else { "" });
+        let vouched = fs::read_to_string(certificate).unwrap();
+        (receiver, if self == Self::Unknown { String::new() } else { vouched })
+    }
+}
+
 #[test]
-fn a_certificate_that_nobody_vouches_for_is_a_failure() {
+fn only_who_is_vouched_for_hears_a_message() {
     let folder = Folder::create("webhooks").unwrap();
-    let receiver = Receiver::start(folder.path());
-    let site = Site::new(&[("MAILSONDE_WEBHOOKS__DESTINATIONS", "any")]);
-    said(&site, &["client", "create", CLIENT]);
-    send(&site, &receiver.url());
+    let (mut receivers, vouched): (Vec<Receiver>, Vec<String>) =
+        Wrong::ALL.iter().map(|wrong| wrong.receiver(folder.path())).unzip();
+    assert_speaks_tls_1_0(&receivers[4]);
+    let authorities = folder.path().join("authorities.pem");
+    fs::write(&authorities, vouched.concat()).unwrap();
+    let site = Site::new(&[
+        ("MAILSONDE_WEBHOOKS__DESTINATIONS", "any"),
+        ("MAILSONDE_WEBHOOKS__CA_FILE", authorities.to_str().unwrap()),
+        // Who only waits for an answer does so for longer than this test.
+        ("MAILSONDE_WEBHOOKS__TIMEOUT", "2m"),
+    ]);
+    for (wrong, receiver) in Wrong::ALL.iter().zip(&receivers) {
+        // A client each, so that none waits for another's host.
+        let client = format!("{wrong:?}");
+        said(&site, &["client", "create", &client]);
+        said(&site, &["webhook", "test", &client, &receiver.url()]);
+    }
     let _worker = site.worker();
-    site.wait(STATE, "pending 1");
+    receivers[0].next();
+    receivers[0].say(200);
+    let states = "select string_agg(state || ' ' || (attempts > 0), ', ' order by created_at) from webhook";
+    site.wait(states, "delivered true, pending true, pending true, pending true, pending true");
+    let heard: Vec<usize> = receivers.into_iter().map(Receiver::rest).collect();
+    assert_eq!(heard, [0; 5], "requests to {:?}", Wrong::ALL);
     fs::remove_dir_all(folder.path()).unwrap();
+}
+
+/// So its version is all that is wrong with it.
+fn assert_speaks_tls_1_0(receiver: &Receiver) {
+    let spoke = Command::new("openssl")
+        .args(["s_client", "-tls1", "-cipher", "ALL:@SECLEVEL=0", "-connect"])
+        .arg(format!("127.0.0.1:{}", receiver.port))
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&spoke.stdout);
+    assert!(said.contains("Protocol  : TLSv1\n"), "{said}");
 }
 
 #[test]
 fn what_leads_inside_is_refused_when_it_is_given() {
-    let site = Site::new::<&str>(&[]);
+    let site = Site::new(&[]);
     said(&site, &["client", "create", CLIENT]);
     for url in ["https://127.0.0.1/", "https://0x7f.1/", "http://example.com/", "https://example.com:25/"] {
         let run = site.run(&["webhook", "test", CLIENT, url]);

@@ -1,15 +1,24 @@
 //! Chance that can be had again.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::{
+    thread::sleep,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 /// Numbers from a seed (`SplitMix64`).
-pub(crate) struct Chance(u64);
+#[derive(Debug)]
+pub struct Chance(u64);
 
 impl Chance {
     /// From `JOBS_SEED`, or the time. Prints it: a test that fails shows what it printed.
-    pub(crate) fn new() -> Self {
+    ///
+    /// # Panics
+    /// When `JOBS_SEED` is no number.
+    #[expect(clippy::new_without_default, reason = "it is drawn, and never the same")]
+    #[expect(clippy::print_stdout, reason = "a test that fails shows what was drawn")]
+    pub fn new() -> Self {
         let seed = std::env::var("JOBS_SEED").map_or_else(
-            |_| u64::from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().subsec_nanos()),
+            |_| SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.subsec_nanos().into()),
             |seed| seed.parse().expect("JOBS_SEED is a number"),
         );
         println!("JOBS_SEED={seed}");
@@ -25,14 +34,18 @@ impl Chance {
     }
 
     /// Lets a moment pass, of at most so many milliseconds. Nothing is waited for: it is a random moment that is wanted.
-    pub(crate) fn moment(&mut self, most_ms: u64) {
+    #[expect(clippy::print_stdout, reason = "a test that fails shows what was drawn")]
+    pub fn moment(&mut self, most_ms: u64) {
         let moment = self.next() % most_ms;
         println!("after {moment} ms");
-        std::thread::sleep(Duration::from_millis(moment));
+        sleep(Duration::from_millis(moment));
     }
 }
 
 /// How often to kill: `JOBS_KILLS`, or as often as a test does without it.
-pub(crate) fn kills(usual: u32) -> u32 {
+///
+/// # Panics
+/// When `JOBS_KILLS` is no number.
+pub fn kills(usual: u32) -> u32 {
     std::env::var("JOBS_KILLS").map_or(usual, |kills| kills.parse().expect("JOBS_KILLS is a number"))
 }

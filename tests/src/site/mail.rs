@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use mailsonde_lab::{Internet, Net};
-use mailsonde_tests::real::daemon::wait_until;
 
-use crate::site::{LIMIT, MARK};
+use super::{LIMIT, MARK};
+use crate::real::daemon::wait_until;
 
 /// A server of `slow.test` that thinks for so long about every recipient, and notes who was asked about.
-pub(crate) fn slow(delay: &str) -> Net {
+pub fn slow(delay: &str) -> Net {
     let host = format!(
         "[host.\"mx.slow.test\"]\naccepts = ['{MARK}*@slow.test']\ntarpit.rcpt = '{delay}'\nnotes_recipients = true"
     );
@@ -16,7 +16,7 @@ pub(crate) fn slow(delay: &str) -> Net {
 }
 
 /// A server of `later.test` that wants everybody to come back after some time.
-pub(crate) fn greylisting(delay: &str) -> Net {
+pub fn greylisting(delay: &str) -> Net {
     let host = format!(
         "[host.\"mx.later.test\"]\naccepts = ['{MARK}*@later.test', '{}*@later.test']\n\
          greylist = {{ delay = '{delay}', text = '451 4.7.1 Greylisted, please come back in {{wait}} seconds' }}",
@@ -26,27 +26,27 @@ pub(crate) fn greylisting(delay: &str) -> Net {
 }
 
 /// So many addresses at `slow.test`, all of which exist.
-pub(crate) fn addresses(count: usize) -> Vec<String> {
+pub fn addresses(count: usize) -> Vec<String> {
     (0..count).map(|number| format!("{MARK}{number}@slow.test")).collect()
 }
 
 /// How many recipients were asked about.
-pub(crate) fn asked(net: &Net) -> u64 {
+pub fn asked(net: &Net) -> u64 {
     net.internet().counts().total.commands_of(mailsonde_lab::Verb::Rcpt)
 }
 
 /// How often each recipient was asked about.
-pub(crate) fn asked_about(net: &Net) -> BTreeMap<String, u64> {
+pub fn asked_about(net: &Net) -> BTreeMap<String, u64> {
     net.internet().counts().total.recipients
 }
 
 /// Waits until no client is connected: what one that was killed had sent was heard, or never will be.
-pub(crate) fn wait_until_alone(net: &Net) {
+pub fn wait_until_alone(net: &Net) {
     assert!(wait_until(LIMIT, || net.internet().counts().total.sessions_open == 0), "sessions stay open");
 }
 
 /// Processes that were killed keep their sessions for half a minute, as far as others know: with this there are enough.
-pub(crate) fn many_sessions() -> Vec<(String, String)> {
+pub fn many_sessions() -> Vec<(String, String)> {
     let limits = ["SESSIONS_PER_MX_MAX", "SESSIONS_PER_OPERATOR_MAX", "SESSIONS_MAX"];
     limits.map(|limit| (format!("MAILSONDE_SMTP__{limit}"), "10000".to_owned())).into()
 }
