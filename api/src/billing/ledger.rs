@@ -1,7 +1,7 @@
 //! The ledger: what requests cost, written down before they are answered.
 //!
 //! One task of the process, the clerk, takes all that has arrived while it was writing, and writes it as one group: so a
-//! single request waits for one commit, and a thousand at once wait for one or two.
+//! single request waits for one commit, and a thousand at once wait for one or two. No clock is looked at.
 //!
 //! Who waits no longer – the time is over, or the client has gone – pays nothing: what was not written yet is left out,
 //! and what was written is taken back with the next group.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::civil::Date;
 use tokio::{
     sync::mpsc,
-    time::{Instant, sleep, timeout, timeout_at},
+    time::{sleep, timeout},
 };
 use uuid::Uuid;
 
@@ -20,11 +20,6 @@ use crate::store::{
 
 /// Requests of a group: so that a commit stays short.
 const GROUP_MAX: usize = 1_000;
-
-/// After a group of so many, the next one begins no sooner than this after it: a commit costs the database about the same for
-/// few and for many. With fewer, each is answered as soon as it can be.
-const CROWD: usize = 32;
-const APART: Duration = Duration::from_millis(4);
 
 /// How often a request whose client has no line in this month is written: once to find out, once with the line, and once
 /// more where the month ends in between.
@@ -42,8 +37,6 @@ pub(super) struct Clerk {
     id: Uuid,
     /// Of the last group.
     number: i64,
-    /// When the next one may begin, in a crowd.
-    next: Option<Instant>,
     /// What is to be taken back, and could not be yet.
     owed: Vec<Op>,
     // After the store: when this is closed, the store is left.
@@ -52,15 +45,7 @@ pub(super) struct Clerk {
 
 impl Clerk {
     pub(super) fn new(store: Shared, arriving: mpsc::Receiver<Op>) -> Self {
-        Self {
-            store,
-            connection: None,
-            id: Uuid::now_v7(),
-            number: 0,
-            next: None,
-            owed: Vec::new(),
-            arriving,
-        }
+        Self { store, connection: None, id: Uuid::now_v7(), number: 0, owed: Vec::new(), arriving }
     }
 
     pub(super) async fn run(mut self) {
@@ -70,10 +55,6 @@ impl Clerk {
             // Only what is owed is written without somebody having come.
             let arrived =
                 if self.owed.is_empty() { Ok(arrived.await) } else { timeout(PAUSE_MAX, arrived).await };
-            if let Some(next) = self.next {
-                self.gather(&mut ops, next).await;
-            }
-            self.next = (ops.len() >= CROWD).then(|| Instant::now() + APART);
             if ops.iter().any(|op| matches!(op, Op::Close)) {
                 self.arriving.close();
             }
@@ -83,13 +64,6 @@ impl Clerk {
                 return;
             }
         }
-    }
-
-    /// Those who are on their way join the group.
-    async fn gather(&mut self, ops: &mut Vec<Op>, until: Instant) {
-        while let room @ 1.. = GROUP_MAX.saturating_sub(ops.len())
-            && let Ok(1..) = timeout_at(until, self.arriving.recv_many(ops, room)).await
-        {}
     }
 
     /// Writes a group, and tells everybody what came of it.
