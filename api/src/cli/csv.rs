@@ -201,9 +201,9 @@ impl Writer {
             let earlier = earlier.map(|row| row.to_string()).unwrap_or_default();
             let ours = cells.iter().map(String::as_str).chain([&*earlier]);
             self.table.row((row.content, row.end), row.cells, ours, &mut self.buffer);
-            result.count(category.word());
         }
-        result.append(&self.buffer)
+        let written = rows.iter().zip(&batch.verdicts);
+        result.append(&self.buffer, written.map(|(_, verdict)| verdict.judgement.category.word()))
     }
 }
 

@@ -4,6 +4,8 @@
 //! Answers of success are kept for a day. What failed has done nothing: with the same key it is tried anew. A request with
 //! a key goes on when its client goes away, since that one will come back for the answer.
 //!
+//! What is known of a key comes before what is wrong with the body, whose size and media type are looked at by the endpoint.
+//!
 //! A key is claimed before its request is read, and of the body a digest is taken while the endpoint reads it. Whether
 //! another body is the same is known when the first is answered: until then, any other request with the key has to wait.
 

@@ -17,6 +17,10 @@ pub(crate) fn mark(inputs: &[String]) -> Vec<Option<u32>> {
     (1..).zip(inputs).map(|(row, input)| seen.before(row, input)).collect()
 }
 
+/// Domains whose A-labels are remembered, and their octets: enough for any list of one country, and 5 MB at most.
+const DOMAINS_MAX: usize = 10_000;
+const DOMAIN_MAX: usize = 255;
+
 /// Mailboxes by two hashes of 64 bits. Their keys are drawn anew each time, so nobody can choose inputs that clash.
 #[derive(Default)]
 pub(crate) struct Seen {
@@ -39,10 +43,7 @@ impl Seen {
         if domain.is_ascii() {
             self.mailbox.push_str(domain);
         } else {
-            if !self.domains.contains_key(domain) {
-                self.domains.insert(domain.into(), a_labels(domain));
-            }
-            self.mailbox.push_str(&self.domains[domain]);
+            self.push_a_labels(domain);
         }
         self.mailbox.make_ascii_lowercase();
         let [one, other] = &self.hashers;
@@ -52,6 +53,24 @@ impl Seen {
                 place.insert(row);
                 None
             }
+        }
+    }
+}
+
+impl Seen {
+    /// To find out costs more than to remember, for those that come again and again.
+    fn push_a_labels(&mut self, domain: &str) {
+        if let Some(known) = self.domains.get(domain) {
+            self.mailbox.push_str(known);
+            return;
+        }
+        let found = a_labels(domain);
+        self.mailbox.push_str(&found);
+        if domain.len() <= DOMAIN_MAX {
+            if self.domains.len() >= DOMAINS_MAX {
+                self.domains.clear();
+            }
+            self.domains.insert(domain.into(), found);
         }
     }
 }

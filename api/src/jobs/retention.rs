@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use tokio::task::spawn_blocking;
+use uuid::Uuid;
 
 use super::{
     queue::{Done, TaskError},
@@ -12,7 +13,7 @@ use super::{
     work::Desk,
 };
 use crate::store::{
-    Store, StoreError, jobs,
+    Connection, Store, StoreError, jobs,
     keys::Row,
     retention::{self, Pruned},
 };
@@ -38,23 +39,33 @@ async fn prune(store: &Store, headers: Duration) -> Result<Pruned, StoreError> {
 async fn sum_up(store: &Store) -> Result<(), StoreError> {
     let mut client = store.worker().await?;
     loop {
-        let expired = retention::to_sum_up(&client).await?;
-        if expired.is_empty() {
+        let (expired, mut is_stuck) = (retention::to_sum_up(&client).await?, false);
+        for id in &expired {
+            match sum_up_job(store, &mut client, *id).await {
+                Err(error) if !error.is_transient() => {
+                    tracing::warn!("job {id} has no rows any more: {error}");
+                    is_stuck = true;
+                }
+                done => done?,
+            }
+        }
+        // One that cannot be summed up keeps nothing else here for longer than it may stay.
+        if expired.is_empty() || is_stuck {
             return Ok(());
         }
-        for id in expired {
-            let Some((job, contents)) = jobs::kept(&mut client, id).await? else { continue };
-            let keys = store.keys().clone();
-            // That takes a while where there are many rows, for which others of this thread would wait.
-            let summed = spawn_blocking(move || -> Result<Vec<u8>, StoreError> {
-                let text = outcomes::write(contents.items, results::outcomes(&keys, &job, &contents)?);
-                Ok(keys.seal(Row::Outcomes { job: id }, &text))
-            });
-            let sealed =
-                summed.await.map_err(|_| StoreError::Refused("its results cannot be opened".into()))??;
-            retention::sum_up(&client, id, &sealed).await?;
-        }
     }
+}
+
+async fn sum_up_job(store: &Store, client: &mut Connection, id: Uuid) -> Result<(), StoreError> {
+    let Some((job, contents)) = jobs::kept(client, id).await? else { return Ok(()) };
+    let keys = store.keys().clone();
+    // That takes a while where there are many rows, for which others of this thread would wait.
+    let summed = spawn_blocking(move || -> Result<Vec<u8>, StoreError> {
+        let text = outcomes::write(contents.items, results::outcomes(&keys, &job, &contents)?);
+        Ok(keys.seal(Row::Outcomes { job: id }, &text))
+    });
+    let sealed = summed.await.map_err(|_| StoreError::Refused("its results cannot be opened".into()))??;
+    retention::sum_up(client, id, &sealed).await
 }
 
 #[cfg(test)]

@@ -55,6 +55,9 @@ delete from history where token in (
 )";
 
 /// What there is of each source. Whoever asks does so seldom: it reads the whole table.
+/// Whoever waits for the counts gives up after that, and the connection is free again.
+const COUNTS_PATIENCE: &str = "set transaction read only; set local statement_timeout = '9s'";
+
 pub(super) const COUNTS: &str =
     "select source, count(*) as count, min(seen_at) as oldest_at from history group by source";
 
@@ -69,10 +72,12 @@ pub(crate) struct Counts {
 }
 
 /// Counts what is remembered, under whatever key.
-pub(crate) async fn counts(client: &impl GenericClient) -> Result<Counts, StoreError> {
-    let counts = client.prepare_cached(COUNTS).await?;
+pub(crate) async fn counts(client: &mut Client) -> Result<Counts, StoreError> {
+    let tx = client.transaction().await?;
+    tx.batch_execute(COUNTS_PATIENCE).await?;
+    let counts = tx.prepare_cached(COUNTS).await?;
     let mut told = Counts::default();
-    for row in client.query(&counts, &[]).await? {
+    for row in tx.query(&counts, &[]).await? {
         let is_bounce = row.get::<_, &str>("source") == word(HistorySource::Bounce);
         *if is_bounce { &mut told.bounces } else { &mut told.probes } += row.get::<_, i64>("count");
         let oldest: Timestamp = row.get("oldest_at");

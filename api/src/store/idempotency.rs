@@ -31,6 +31,8 @@ where client = $1 and key = $2 and until = $3 and status is null";
 pub(super) const LET_GO: &str = "
 delete from idempotency where client = $1 and key = $2 and until = $3 and status is null";
 
+pub(super) const WITHDRAW: &str = "delete from idempotency where client = $1 and key = $2 and sealed = $3";
+
 /// Tokens are looked for at every octet: an answer in which one seems to begin goes too, and its request may be done again.
 pub(super) const FORGET: &str = "
 delete from idempotency where client = $1 and exists (
@@ -126,6 +128,14 @@ pub(crate) async fn keep(client: &impl GenericClient, answer: &Answer) -> Result
     }
 }
 
+/// Takes back an answer that was kept, or may have been: nothing came of it.
+pub(crate) async fn withdraw(client: &impl GenericClient, answer: &Answer) -> Result<(), StoreError> {
+    let withdraw = client.prepare_cached(WITHDRAW).await?;
+    let Answer { claim: Claim { client: whose, key, .. }, sealed, .. } = answer;
+    client.execute(&withdraw, &[whose, key, sealed]).await?;
+    Ok(())
+}
+
 /// Gives up a claim: nothing was done.
 pub(crate) async fn let_go(client: &impl GenericClient, claim: &Claim) -> Result<(), StoreError> {
     let let_go = client.prepare_cached(LET_GO).await?;
@@ -186,6 +196,11 @@ mod tests {
         assert!(matches!(keep(&client, &other).await, Err(StoreError::Fenced)));
         let_go(&client, &first).await.unwrap();
         assert_eq!(claim(&store, MINUTE).await, answered());
+        // Unless it is taken back, by whoever kept it.
+        withdraw(&client, &Answer { sealed: b"another".into(), ..answer(&first, MINUTE) }).await.unwrap();
+        assert_eq!(claim(&store, MINUTE).await, answered());
+        withdraw(&client, &answer(&first, MINUTE)).await.unwrap();
+        ours(&store, MINUTE).await;
     }
 
     #[tokio::test]

@@ -72,6 +72,7 @@ const STATEMENTS: &[&str] = &[
     idempotency::FORGET_OLD,
     idempotency::KEEP,
     idempotency::LET_GO,
+    idempotency::WITHDRAW,
     idempotency::LOOK,
     jobs::ALL_CHUNKS,
     jobs::ALL_PARTS,

@@ -131,6 +131,19 @@ impl Site {
         self.postgres.query(sql).unwrap()
     }
 
+    /// From now on, the database refuses to take rows of this table, so many times: others are in the way.
+    pub fn refuse_at_first(&self, table: &str, times: u32) {
+        self.query(&format!(
+            "create sequence tries;
+             create function conflict() returns trigger language plpgsql as $$
+             begin
+                 if nextval('tries') <= {times} then raise 'in the way' using errcode = '40001'; end if;
+                 return new;
+             end $$;
+             create trigger conflict before insert on {table} for each row execute function conflict()"
+        ));
+    }
+
     /// Waits until SQL returns this. A database that is away is asked again.
     pub fn wait(&self, sql: &str, wanted: &str) {
         let mut last = String::new();

@@ -41,6 +41,31 @@ fn the_answer_to_a_batch_is_kept_with_its_job() {
     site.wait_for_word("it is kept without a job");
 }
 
+#[test]
+fn an_answer_that_is_not_paid_for_is_not_given_again() {
+    let site = Site::new(&[]);
+    let key = site.key("acme");
+    let served = site.serve_only();
+    let ask = || served.post(VERIFY, &key, ORDER, r#"{"email":"nonsense"}"#);
+    site.query(
+        "create function refuses() returns trigger language plpgsql as $$ begin raise exception 'no'; end $$;
+         create trigger refuses before update on usage for each row execute function refuses()",
+    );
+    let refused = ask();
+    assert!(refused.status >= 500, "{refused:?}");
+    site.query("drop trigger refuses on usage");
+    for is_replayed in ["", "true"] {
+        let answered = ask();
+        assert_eq!(
+            (answered.status, answered.header("idempotent-replayed")),
+            (200, is_replayed),
+            "{answered:?}"
+        );
+        let usage = served.fetch("/api/v1/usage", &key).json();
+        assert_eq!(usage["billable_units"], 1);
+    }
+}
+
 /// Octets of spaces behind an object.
 fn padded(object: &Value, length: usize) -> String {
     let text = object.to_string();

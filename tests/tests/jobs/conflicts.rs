@@ -7,23 +7,10 @@ use mailsonde_tests::site::{Site, jobs::addresses};
 /// Tries of a transaction: the first, and three more.
 const TRIES: &str = "4";
 
-/// A table whose rows the database refuses to take at first, so many times.
-fn in_the_way(site: &Site, table: &str, times: u32) {
-    site.query(&format!(
-        "create sequence tries;
-         create function conflict() returns trigger language plpgsql as $$
-         begin
-             if nextval('tries') <= {times} then raise 'in the way' using errcode = '40001'; end if;
-             return new;
-         end $$;
-         create trigger conflict before insert on {table} for each row execute function conflict()"
-    ));
-}
-
 #[test]
 fn a_submission_is_tried_again_as_a_whole() {
     let site = Site::new(&[]);
-    in_the_way(&site, "job", 3);
+    site.refuse_at_first("job", 3);
     let inputs = addresses(700);
     let job = site.submit(&inputs, &["--offline"]);
     assert_eq!(site.query("select last_value from tries"), TRIES);
@@ -37,7 +24,7 @@ fn a_submission_is_tried_again_as_a_whole() {
 #[test]
 fn who_is_always_in_the_way_is_told_of() {
     let site = Site::new(&[]);
-    in_the_way(&site, "job", 1_000);
+    site.refuse_at_first("job", 1_000);
     let inputs = addresses(10);
     site.is_refused(
         &["job", "submit", "-", "--offline"],
@@ -86,7 +73,7 @@ fn of_two_that_wait_for_each_other_both_get_what_they_want() {
 #[test]
 fn conflicts_of_workers_cost_no_chunk_its_verdicts() {
     let site = Site::new(&[("MAILSONDE_JOBS__ATTEMPTS_MAX", "1"), ("MAILSONDE_JOBS__TASKS_AT_ONCE", "4")]);
-    in_the_way(&site, "part", 30);
+    site.refuse_at_first("part", 30);
     let inputs = addresses(10_000);
     let job = site.submit(&inputs, &["--offline"]);
     let _worker = site.worker();

@@ -154,25 +154,12 @@ fn while_the_disk_is_full_orders_are_refused_and_nothing_is_billed() {
     is_done_once(&site, &served, &key);
 }
 
-/// Jobs that the database refuses to take at first, so many times.
-fn in_the_way(site: &Site, times: u32) {
-    site.query(&format!(
-        "create sequence tries;
-         create function conflict() returns trigger language plpgsql as $$
-         begin
-             if nextval('tries') <= {times} then raise 'in the way' using errcode = '40001'; end if;
-             return new;
-         end $$;
-         create trigger conflict before insert on job for each row execute function conflict()"
-    ));
-}
-
 #[test]
 fn conflicts_are_tried_again_three_times_and_billed_once() {
     let site = Site::new(&[]);
     let key = site.key("acme");
     let served = site.serve();
-    in_the_way(&site, 7);
+    site.refuse_at_first("job", 7);
     // The first, and three more; so the second order is the last one that somebody is in the way of.
     order(&served, &key, BATCH).is_unavailable();
     assert_eq!(site.query("select last_value, (select count(*) from reservation) from tries"), "4|0");

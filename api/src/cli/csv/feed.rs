@@ -158,7 +158,7 @@ impl Feed {
         let input = email.trim();
         let duplicate_of = self.seen.before(u32::try_from(data.number)?, input).map(u64::from);
         if data.number <= self.done {
-            return Ok(());
+            return if self.batches.is_closed() { Err(Unwanted.into()) } else { Ok(()) };
         }
         self.inputs.push(input.to_owned());
         self.rows.push(data, duplicate_of);

@@ -110,18 +110,20 @@ impl ResultFile {
         self.write(head).with_context(|| self.part.display().to_string())
     }
 
-    /// Counts a row that is appended next.
-    pub(super) fn count(&mut self, category: &str) {
-        self.note.rows += 1;
-        match self.note.counts.get_mut(category) {
-            Some(count) => *count += 1,
-            None => drop(self.note.counts.insert(category.to_owned(), 1)),
-        }
-    }
-
-    /// Appends rows that were counted.
-    pub(super) fn append(&mut self, rows: &[u8]) -> io::Result<()> {
+    /// Appends rows of these categories. What could not be written is not counted.
+    pub(super) fn append<'c>(
+        &mut self,
+        rows: &[u8],
+        categories: impl Iterator<Item = &'c str>,
+    ) -> io::Result<()> {
         self.write(rows)?;
+        for category in categories {
+            self.note.rows += 1;
+            match self.note.counts.get_mut(category) {
+                Some(count) => *count += 1,
+                None => drop(self.note.counts.insert(category.to_owned(), 1)),
+            }
+        }
         let is_due = self.saved.is_none_or(|saved| saved.elapsed() >= SAVE_EVERY);
         if is_due { self.save() } else { Ok(()) }
     }

@@ -159,6 +159,8 @@ impl Stats {
     async fn counts(&self, store: &Shared) -> Result<Counts, Refusal> {
         let mut last = self.counted.lock().await;
         if last.as_ref().is_none_or(|(asked, _)| asked.elapsed() >= FRESH) {
+            // Before it is known: whoever leaves meanwhile lets nobody begin again.
+            *last = Some((Instant::now(), None));
             *last = Some((Instant::now(), count(store).await));
         }
         let counts = last.as_ref().and_then(|(_, counts)| *counts);
@@ -168,7 +170,7 @@ impl Stats {
 
 /// By a connection of work in the background: those of requests are for what takes milliseconds.
 async fn count(store: &Shared) -> Option<Counts> {
-    let counted = async { history::counts(&store.worker().await?).await };
+    let counted = async { history::counts(&mut store.worker().await?).await };
     let late = || StoreError::Busy("it takes too long".into());
     let counted = timeout(COUNT_MAX, counted).await.unwrap_or_else(|_| Err(late()));
     counted.inspect_err(|error| tracing::warn!("what is remembered cannot be counted: {error}")).ok()

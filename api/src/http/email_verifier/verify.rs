@@ -17,7 +17,7 @@ use super::{
 use crate::{
     billing::BillingError,
     http::{App, Began, Caller, Fields, Received, Refusal, SOON, Ticket, answer},
-    store::idempotency,
+    store::idempotency::{self, Answer},
     verification::{Moment, Shape, Verification},
 };
 
@@ -58,12 +58,21 @@ pub(super) async fn verify(
     let moment = Moment { verified_at, took: began.elapsed() };
     let shape = Shape { include_email: options.include_email, explain: false };
     let verification = Verification::of(&verdict, moment, shape);
+    let kept = ticket.map(|ticket| ticket.answer(app.store.keys(), StatusCode::OK, &verification));
+    let kept = kept.transpose()?;
     // Before it is paid for: killed in between, we are not paid, and nobody pays twice.
-    if let Some(ticket) = ticket {
-        let kept = ticket.answer(app.store.keys(), StatusCode::OK, &verification)?;
-        idempotency::keep(&app.store.request().await?, &kept).await?;
+    let paid = async {
+        if let Some(kept) = &kept {
+            idempotency::keep(&app.store.request().await?, kept).await?;
+        }
+        app.ledger.settle(&access, units(&verdict), hold).await
+    };
+    if let Err(error) = paid.await {
+        if let Some(kept) = &kept {
+            withdraw(&app, kept).await;
+        }
+        return Err(error.into());
     }
-    app.ledger.settle(&access, units(&verdict), hold).await?;
     Ok(answer(StatusCode::OK, &verification))
 }
 
@@ -80,6 +89,14 @@ impl Asked {
         let options = Options::read(&mut fields);
         fields.finish()?;
         Ok(Self { email, options })
+    }
+}
+
+/// What is not paid for is not given to whoever asks again.
+async fn withdraw(app: &App, kept: &Answer) {
+    let withdrawn = async { idempotency::withdraw(&app.store.request().await?, kept).await };
+    if let Err(error) = withdrawn.await {
+        tracing::warn!("an answer that is not paid for may be given to whoever asks again: {error}");
     }
 }
 

@@ -192,12 +192,12 @@ pub(crate) async fn memories_fade(client: &impl GenericClient) {
 async fn what_there_is_is_counted_by_its_source() {
     use HistorySource::{Bounce, Probe};
     let store = crate::store::testing::store().await;
-    let client = store.worker().await.unwrap();
-    assert_eq!(counts(&client).await.unwrap(), Counts::default());
+    let mut client = store.worker().await.unwrap();
+    assert_eq!(counts(&mut client).await.unwrap(), Counts::default());
     let refused = [refusal("ann", Probe, 300), refusal("bob", Bounce, 200), refusal("kim", Probe, 100)];
     remember(&client, store.keys(), &refused).await.unwrap();
     let told = Counts { bounces: 1, probes: 2, oldest_at: Some(at(100)) };
-    assert_eq!(counts(&client).await.unwrap(), told);
+    assert_eq!(counts(&mut client).await.unwrap(), told);
 }
 
 #[test]
