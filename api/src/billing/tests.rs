@@ -14,7 +14,7 @@ use super::*;
 use crate::{
     access::{Access, Facade},
     store::{
-        Shared, billing,
+        Connection, Shared, Transaction, billing,
         testing::{another, keys, store},
     },
 };
@@ -49,6 +49,13 @@ async fn client(store: &Store, monthly_quota: Option<i64>, hard_cap: bool) -> Ac
 async fn used(store: &Store, of: &Access) -> (i64, i64) {
     let row = billing::usage(&store.worker().await.unwrap(), of.client, None).await.unwrap().unwrap();
     (row.settled, row.reserved)
+}
+
+/// Holds every client's line, so that no group is written until it ends.
+async fn in_the_way(other: &mut Connection) -> Transaction<'_> {
+    let tx = other.transaction().await.unwrap();
+    tx.execute("select from usage for update", &[]).await.unwrap();
+    tx
 }
 
 /// The same store, as another process has it, and its ledger.
@@ -150,8 +157,7 @@ async fn who_comes_while_others_are_written_is_written_with_the_next_group() {
         "one that is alone waits for nobody"
     );
     let mut other = store.worker().await.unwrap();
-    let tx = other.transaction().await.unwrap();
-    tx.execute("select from usage for update", &[]).await.unwrap();
+    let tx = in_the_way(&mut other).await;
     let first = ledger.settle(&of, 1, None);
     let rest = async {
         until(&store, WAITS).await;
@@ -194,8 +200,7 @@ async fn who_does_not_fit_keeps_out_nobody_who_does() {
     let hold = ledger.hold(&of, 2).await.unwrap();
     // All in one group.
     let mut other = store.worker().await.unwrap();
-    let tx = other.transaction().await.unwrap();
-    tx.execute("select from usage for update", &[]).await.unwrap();
+    let tx = in_the_way(&mut other).await;
     let writing = ledger.settle(&of, 2, hold);
     let rest = async {
         until(&store, WAITS).await;
@@ -238,8 +243,7 @@ async fn who_is_gone_pays_nothing() {
     let (_, ledger) = process(&store);
     ledger.settle(&of, 1, None).await.unwrap();
     let mut other = store.worker().await.unwrap();
-    let tx = other.transaction().await.unwrap();
-    tx.execute("select from usage for update", &[]).await.unwrap();
+    let tx = in_the_way(&mut other).await;
     // One is being written when its caller goes, the other one waits for that.
     let mut written = Box::pin(ledger.settle(&of, 10, None));
     assert!((&mut written).now_or_never().is_none());

@@ -43,6 +43,8 @@ use std::{
 
 use anyhow::{Context as _, Result};
 pub(crate) use deadpool_postgres::Object as Connection;
+#[cfg(test)]
+pub(crate) use deadpool_postgres::Transaction;
 use deadpool_postgres::{Object, Pool};
 use mailsonde_config::Settings;
 use serde::Deserialize;

@@ -29,8 +29,7 @@ async fn when_too_many_wait_others_are_refused_at_once() {
     let (_, ledger) = process(&store);
     ledger.settle(&of, 1, None).await.unwrap();
     let mut other = store.worker().await.unwrap();
-    let tx = other.transaction().await.unwrap();
-    tx.execute("select from usage for update", &[]).await.unwrap();
+    let tx = in_the_way(&mut other).await;
     let mut first = Box::pin(ledger.settle(&of, 1, None));
     assert!((&mut first).now_or_never().is_none());
     until(&store, WAITS).await;
