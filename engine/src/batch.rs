@@ -1,10 +1,13 @@
 //! A batch: subjects that go through a pipeline together. Stages settle its open subjects.
 
-use std::sync::Arc;
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
 
 use tokio::sync::mpsc;
 
-use crate::{Deferral, Fault, FaultCause, Finding, Flow, Outcome, Policy, Recorded, Subject};
+use crate::{Check, Deferral, Fault, FaultCause, Finding, Flow, Outcome, Policy, Recorded, Subject};
 
 /// Position of a subject in its batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -110,21 +113,16 @@ impl Batch {
         }
     }
 
-    /// Settles every open subject with what `check` says; one scratch outcome serves them all.
-    pub(crate) fn settle_each(
-        &mut self,
-        mut check: impl FnMut(&Subject, &mut Outcome) -> Result<(), FaultCause>,
-    ) {
+    /// Settles every open subject with what a check says; one scratch outcome serves them all.
+    pub(crate) fn apply_check(&mut self, check: &dyn Check) {
         let mut outcome = Outcome::default();
         let Self { subjects, slot, stage, writes, .. } = self;
         for subject in subjects.iter_mut().filter(|subject| is_open(subject, *slot)) {
-            match check(subject, &mut outcome) {
-                Ok(()) => apply(subject, *slot, stage, writes, &mut outcome),
-                Err(cause) => {
-                    outcome = Outcome::of([fault(cause, "the check panicked", writes)]);
-                    apply(subject, *slot, stage, writes, &mut outcome);
-                }
+            // A check holds no state of its own between subjects, so a panic leaves nothing half done.
+            if catch_unwind(AssertUnwindSafe(|| check.check(subject, &mut outcome))).is_err() {
+                outcome = Outcome::of([fault(FaultCause::Panic, "the check panicked", writes)]);
             }
+            apply(subject, *slot, stage, writes, &mut outcome);
         }
     }
 
@@ -159,8 +157,11 @@ impl Batch {
 
     /// Gives every subject that the stage left open a fault. Returns how many there were.
     pub(crate) fn fail_open(&mut self, cause: FaultCause, message: &str, stop: bool) -> usize {
-        let writes = self.writes.clone();
         let ids: Vec<_> = self.open().map(|(id, _)| id).collect();
+        if ids.is_empty() {
+            return 0;
+        }
+        let writes = self.writes.clone();
         for id in &ids {
             let mut outcome = Outcome::of([fault(cause, message, &writes)]);
             if stop {

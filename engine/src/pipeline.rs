@@ -158,6 +158,11 @@ impl Pipeline {
         &self.name
     }
 
+    /// The names of its stages, in their order.
+    pub fn stages(&self) -> impl ExactSizeIterator<Item = &Arc<str>> {
+        self.slots.iter().map(|slot| &slot.name)
+    }
+
     /// Whether a stage is in it.
     pub fn has(&self, stage: &str) -> bool {
         self.slots.iter().any(|slot| &*slot.name == stage)
@@ -197,6 +202,7 @@ impl Pipeline {
     /// Runs the batch through every slot. Never fails: what goes wrong is a fault finding of the subjects it struck.
     pub async fn run(&self, cx: &Context, batch: &mut Batch) -> Vec<SlotReport> {
         let mut reports = Vec::with_capacity(self.slots.len());
+        let mut began = Instant::now();
         for (position, slot) in self.slots.iter().enumerate() {
             let is_last = position + 1 == self.slots.len();
             batch.enter(position, &slot.name, &slot.writes, &slot.stop_on, is_last);
@@ -204,26 +210,33 @@ impl Pipeline {
             if entered == 0 {
                 continue;
             }
-            let began = Instant::now();
-            let failure = run_slot(slot, cx, batch).await;
-            let (cause, message) =
-                failure.unwrap_or((FaultCause::Unsettled, "the stage settled nothing".into()));
+            let failure = match slot.stage.as_check() {
+                Some(check) => {
+                    batch.apply_check(check);
+                    None
+                }
+                None => run_slot(slot, cx, batch).await,
+            };
+            let unsettled = || (FaultCause::Unsettled, "the stage settled nothing".into());
+            let (cause, message) = failure.unwrap_or_else(unsettled);
             let faults = batch.fail_open(cause, &message, slot.on_fault == OnFault::Stop);
+            let ended = Instant::now();
             reports.push(SlotReport {
                 position,
                 stage: slot.name.clone(),
-                elapsed: began.elapsed(),
+                elapsed: ended - began,
                 entered,
                 faults,
                 cause: (faults > 0).then_some(cause),
             });
+            began = ended;
         }
         reports
     }
 }
 
 /// Runs one stage under its limits. Returns why it ended early, if it did.
-async fn run_slot(slot: &Slot, cx: &Context, batch: &mut Batch) -> Option<(FaultCause, String)> {
+async fn run_slot(slot: &Slot, cx: &Context, batch: &mut Batch) -> Option<(FaultCause, Cow<'static, str>)> {
     let own = slot.deadline.map(|limit| Instant::now() + limit).filter(|own| *own < cx.deadline);
     let shorter = own.map(|deadline| Context { deadline, ..cx.clone() });
     let late = if shorter.is_some() { FaultCause::Deadline } else { FaultCause::RequestDeadline };
@@ -234,7 +247,7 @@ async fn run_slot(slot: &Slot, cx: &Context, batch: &mut Batch) -> Option<(Fault
         biased;
         done = work => match done {
             Ok(Ok(())) => None,
-            Ok(Err(error)) => Some((FaultCause::Error, error.to_string())),
+            Ok(Err(error)) => Some((FaultCause::Error, error.to_string().into())),
             Err(_) => Some((FaultCause::Panic, "the stage panicked".into())),
         },
         () = tokio::time::sleep_until(cx.deadline) => Some((late, "the deadline passed first".into())),
@@ -244,7 +257,11 @@ async fn run_slot(slot: &Slot, cx: &Context, batch: &mut Batch) -> Option<(Fault
 
 /// Ends when the caller cancels; never, when nobody can.
 async fn is_canceled(cx: &Context) {
-    if cx.canceled.clone().wait_for(|canceled| *canceled).await.is_err() {
+    let is_heard = match cx.canceled.clone() {
+        Some(mut canceled) => canceled.wait_for(|canceled| *canceled).await.is_ok(),
+        None => false,
+    };
+    if !is_heard {
         std::future::pending::<()>().await;
     }
 }

@@ -1,17 +1,10 @@
 //! Stages: one check each. A stage settles subjects, in any order, as soon as each is known.
 
-use std::{
-    borrow::Cow,
-    future::Future,
-    panic::{AssertUnwindSafe, catch_unwind},
-    pin::Pin,
-    sync::Arc,
-    time::Duration,
-};
+use std::{borrow::Cow, future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use tokio::{sync::watch, time::Instant};
 
-use crate::{Address, Batch, Clock, Deferral, EgressId, FaultCause, Finding, Subject, SystemClock};
+use crate::{Address, Batch, Clock, Deferral, EgressId, Finding, Subject, SystemClock};
 
 /// A boxed future that may borrow.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -33,6 +26,12 @@ pub trait Stage: Send + Sync {
     /// # Errors
     /// Only for a failure of ours: a refused recipient or a missing domain is a finding.
     fn run<'a>(&'a self, cx: &'a Context, batch: &'a mut Batch) -> BoxFuture<'a, Result<(), StageError>>;
+
+    /// The check that the stage is, if it is nothing else: a pipeline applies it where it stands, without a future and
+    /// without a clock that watches it.
+    fn as_check(&self) -> Option<&dyn Check> {
+        None
+    }
 }
 
 /// Keys of findings that a stage reads and writes.
@@ -71,8 +70,8 @@ pub struct Context {
     pub client: Option<Arc<str>>,
     /// 0 at first, one more at each retry.
     pub attempt: u32,
-    /// Turns true when the caller no longer wants the answer.
-    pub canceled: watch::Receiver<bool>,
+    /// Turns true when the caller no longer wants the answer; `None`, where nobody can say so.
+    pub canceled: Option<watch::Receiver<bool>>,
 }
 
 impl Context {
@@ -83,7 +82,7 @@ impl Context {
             clock: Arc::new(SystemClock),
             client: None,
             attempt: 0,
-            canceled: watch::channel(false).1,
+            canceled: None,
         }
     }
 }
@@ -182,10 +181,11 @@ impl<C: Check> Stage for Pure<C> {
     }
 
     fn run<'a>(&'a self, _: &'a Context, batch: &'a mut Batch) -> BoxFuture<'a, Result<(), StageError>> {
-        batch.settle_each(|subject, outcome| {
-            // A check holds no state of its own between subjects, so a panic leaves nothing half done.
-            catch_unwind(AssertUnwindSafe(|| self.0.check(subject, outcome))).map_err(|_| FaultCause::Panic)
-        });
+        batch.apply_check(&self.0);
         Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn as_check(&self) -> Option<&dyn Check> {
+        Some(&self.0)
     }
 }

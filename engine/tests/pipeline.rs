@@ -146,7 +146,7 @@ async fn the_requests_deadline_and_the_slots_are_told_apart() {
 #[tokio::test(start_paused = true)]
 async fn who_cancels_is_served_at_once() {
     let (cancel, canceled) = watch::channel(false);
-    let cx = Context { canceled, ..Context::within(Duration::from_mins(1)) };
+    let cx = Context { canceled: Some(canceled), ..Context::within(Duration::from_mins(1)) };
     let pipeline = Pipeline::new("test", vec![scripted(End::Hangs)]).unwrap();
     let mut batch = batch(&["quick", "slow"]);
     let began = tokio::time::Instant::now();

@@ -6,35 +6,57 @@ use std::{
 };
 
 use mailsonde_config::{ConfigError, Settings};
-use mailsonde_engine::Pipeline;
+use mailsonde_engine::{Batch, Context, Pipeline};
 
 use super::Choice;
+use crate::metrics::{Metrics, PipelineMetrics};
 
 /// See the module. There are as many variants as a [`Choice`] has values, and no more.
 pub(crate) struct Variants {
     pipeline: Pipeline,
     settings: Arc<Settings>,
-    made: RwLock<HashMap<Choice, Arc<Pipeline>>>,
+    metrics: Arc<Metrics>,
+    made: RwLock<HashMap<Choice, Arc<Variant>>>,
+}
+
+/// One of them, whose stages are counted.
+pub(crate) struct Variant {
+    pipeline: Pipeline,
+    metrics: PipelineMetrics,
+}
+
+impl Variant {
+    /// Runs a batch through it.
+    pub(crate) async fn run(&self, cx: &Context, batch: &mut Batch) {
+        let reports = self.pipeline.run(cx, batch).await;
+        self.metrics.passed(&reports);
+    }
+
+    /// Whether a stage is in it.
+    pub(crate) fn has(&self, stage: &str) -> bool {
+        self.pipeline.has(stage)
+    }
 }
 
 impl Variants {
     /// Of this pipeline, which has all stages of its configuration.
-    pub(crate) fn new(pipeline: Pipeline, settings: Arc<Settings>) -> Self {
-        Self { pipeline, settings, made: RwLock::default() }
+    pub(crate) fn new(pipeline: Pipeline, settings: Arc<Settings>, metrics: Arc<Metrics>) -> Self {
+        Self { pipeline, settings, metrics, made: RwLock::default() }
     }
 
     /// The pipeline with what is chosen.
     ///
     /// # Errors
     /// The table of a plugin that is wrong.
-    pub(crate) fn of(&self, choice: Choice) -> Result<Arc<Pipeline>, ConfigError> {
+    pub(crate) fn of(&self, choice: Choice) -> Result<Arc<Variant>, ConfigError> {
         let made = self.made.read().unwrap_or_else(PoisonError::into_inner).get(&choice).cloned();
         if let Some(made) = made {
             return Ok(made);
         }
         let skips = self.skips(choice)?;
         let skips: Vec<&str> = skips.iter().map(String::as_str).collect();
-        let variant = Arc::new(self.pipeline.without(&skips));
+        let pipeline = self.pipeline.without(&skips);
+        let variant = Arc::new(Variant { metrics: self.metrics.of_pipeline(&pipeline), pipeline });
         let mut made = self.made.write().unwrap_or_else(PoisonError::into_inner);
         Ok(made.entry(choice).or_insert(variant).clone())
     }
@@ -62,7 +84,8 @@ mod tests {
     fn a_variant_lacks_what_was_switched_off_and_is_made_once() {
         let settings: Arc<Settings> = Arc::new("[dns]\nservers = ['127.0.0.1:9']".parse().unwrap());
         let parts = Parts::new(&settings).unwrap();
-        let variants = Variants::new(pipeline(&settings, &parts, "verify", &[]).unwrap(), settings.clone());
+        let whole = pipeline(&settings, &parts, "verify", &[]).unwrap();
+        let variants = Variants::new(whole, settings.clone(), Arc::new(Metrics::new().unwrap()));
         let quiet = Choice { check_smtp: false, check_random: false, ..Choice::default() };
         let made = variants.of(quiet).unwrap();
         assert!(!made.has("smtp-probe") && !made.has("random-pattern") && made.has("syntax"));

@@ -5,14 +5,21 @@
 use std::{net::IpAddr, sync::Arc};
 
 use axum::{
-    extract::{FromRequestParts, Request, State},
+    extract::{FromRequestParts, Request},
+    handler::Handler,
     http::{HeaderMap, HeaderName, Method, header::AUTHORIZATION, request::Parts},
-    middleware::{Next, from_fn_with_state},
     response::{IntoResponse, Response},
-    routing::MethodRouter,
 };
 
-use super::{App, idempotency, peer::Peer, rate::Numbers, refusal::Refusal, shape::Shape};
+use super::{
+    App,
+    endpoint::{Answering, Reached},
+    front::Arrived,
+    idempotency,
+    rate::Numbers,
+    refusal::Refusal,
+    shape::Shape,
+};
 use crate::access::{Access, Denied, Facade, Scope};
 
 /// The header of Email Verifier keys.
@@ -24,85 +31,102 @@ pub(super) const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 /// Longer keys are nobody's.
 const KEY_OCTETS_MAX: usize = 256;
 
-/// What an endpoint asks of its callers.
+/// An endpoint that is guarded.
 #[derive(Clone)]
+pub(crate) struct Guarded<E> {
+    guard: Guard,
+    endpoint: E,
+}
+
+/// What an endpoint asks of its callers.
+#[derive(Clone, Copy)]
 struct Guard {
-    app: Arc<App>,
     facade: Facade,
     scopes: &'static [Scope],
 }
 
-/// The methods of a path, for who has a key of this facade with one of these scopes. Other methods are refused before
-/// anybody is asked for a key.
-pub(crate) fn guarded(
-    app: &Arc<App>,
-    facade: Facade,
-    scopes: &'static [Scope],
-    methods: MethodRouter<Arc<App>>,
-) -> MethodRouter<Arc<App>> {
-    let guard = Guard { app: app.clone(), facade, scopes };
-    methods.route_layer(from_fn_with_state(guard, pass))
+/// An endpoint for who has a key of this facade with one of these scopes.
+pub(crate) fn guarded<E>(facade: Facade, scopes: &'static [Scope], endpoint: E) -> Guarded<E> {
+    Guarded { guard: Guard { facade, scopes }, endpoint }
 }
 
-async fn pass(State(guard): State<Guard>, mut request: Request, next: Next) -> Response {
-    let shape = Shape::of(guard.facade);
-    let peer = request.extensions().get::<Peer>().map(|peer| peer.0);
-    let (access, numbers) = match guard.admit(request.headers(), peer).await {
-        Ok(admitted) => admitted,
-        Err((refusal, numbers)) => {
-            let mut response = shape.refuse(&refusal);
-            if let Some(numbers) = numbers {
-                response.extensions_mut().insert(numbers);
-            }
-            return response;
-        }
-    };
-    request.extensions_mut().insert(Caller(access));
-    let mut response = if request.method() == Method::POST {
-        idempotency::answer(&guard.app, shape, request, next).await
-    } else {
-        next.run(request).await
-    };
-    response.extensions_mut().insert(numbers);
-    response
+impl<E: Handler<T, Arc<App>>, T> Handler<T, Arc<App>> for Guarded<E> {
+    type Future = Answering;
+
+    fn call(self, request: Request, app: Arc<App>) -> Answering {
+        let Self { guard, endpoint } = self;
+        Box::pin(async move {
+            let mut reached = Reached::by(&request);
+            let from = request.extensions().get::<Arrived>().map(|arrived| arrived.from.0);
+            let response = match guard.admit(&app, request.headers(), from).await {
+                Ok((access, numbers)) => {
+                    reached.numbers = Some(numbers);
+                    guard.pass(access, endpoint, request, app).await
+                }
+                Err((refusal, numbers)) => {
+                    reached.numbers = numbers;
+                    Shape::of(guard.facade).refuse(&refusal)
+                }
+            };
+            reached.tell(response)
+        })
+    }
 }
 
 impl Guard {
+    /// The answer to whoever is let in.
+    async fn pass<E: Handler<T, Arc<App>>, T>(
+        self,
+        access: Arc<Access>,
+        endpoint: E,
+        mut request: Request,
+        app: Arc<App>,
+    ) -> Response {
+        request.extensions_mut().insert(Caller(access));
+        if request.method() == Method::POST {
+            let next = |request| endpoint.call(request, app.clone());
+            idempotency::answer(&app, Shape::of(self.facade), request, next).await
+        } else {
+            endpoint.call(request, app).await
+        }
+    }
+
     /// Whose request it is, and how many more may come.
     async fn admit(
-        &self,
+        self,
+        app: &App,
         headers: &HeaderMap,
         peer: Option<IpAddr>,
     ) -> Result<(Arc<Access>, Numbers), (Refusal, Option<Numbers>)> {
-        if let Some(wait) = peer.and_then(|peer| self.app.failed.wait(peer)) {
+        if let Some(wait) = peer.and_then(|peer| app.failed.wait(peer)) {
             return Err((Refusal::RateLimited(wait), None));
         }
         let presented = presented(self.facade, headers);
-        let access = self.identify(presented).await.inspect_err(|refusal| {
+        let access = self.identify(app, presented).await.inspect_err(|refusal| {
             if is_failure(refusal)
                 && let Some(peer) = peer
             {
-                self.app.failed.count(peer);
+                app.failed.count(peer);
             }
         });
         let access = access.map_err(|refusal| (refusal, None))?;
         if !self.scopes.iter().any(|scope| access.may(*scope)) {
             let needed = self.scopes.first().map_or("", |scope| scope.word());
-            let (Ok(numbers) | Err((_, numbers))) = self.app.limiter.take(access.key);
+            let (Ok(numbers) | Err((_, numbers))) = app.limiter.take(access.key);
             return Err((Refusal::Scope(needed), Some(numbers)));
         }
-        match self.app.limiter.take(access.key) {
+        match app.limiter.take(access.key) {
             Ok(numbers) => Ok((access, numbers)),
             Err((wait, numbers)) => Err((Refusal::RateLimited(wait), Some(numbers))),
         }
     }
 
-    async fn identify(&self, presented: Option<&str>) -> Result<Arc<Access>, Refusal> {
+    async fn identify(self, app: &App, presented: Option<&str>) -> Result<Arc<Access>, Refusal> {
         let presented = presented.ok_or(Refusal::MissingKey)?;
         if presented.len() > KEY_OCTETS_MAX {
             return Err(Refusal::InvalidKey);
         }
-        self.app.directory.admit(presented, self.facade).await.map_err(|denied| match denied {
+        app.directory.admit(presented, self.facade).await.map_err(|denied| match denied {
             Denied::Invalid => Refusal::InvalidKey,
             Denied::Revoked => Refusal::RevokedKey,
             Denied::Expired => Refusal::ExpiredKey,

@@ -15,12 +15,15 @@ mod figures;
 mod process;
 mod sources;
 
-use std::{sync::Mutex, time::Duration};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
-use mailsonde_engine::SlotReport;
+use mailsonde_engine::{Pipeline, SlotReport};
 use prometheus::{
-    Encoder as _, Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, Opts, Registry,
-    TextEncoder, proto::MetricFamily,
+    Encoder as _, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts,
+    Registry, TextEncoder, proto::MetricFamily,
 };
 
 use self::figures::Figures;
@@ -47,6 +50,12 @@ pub(crate) enum Limit {
     BodyTime,
     /// Connections.
     Connections,
+    /// Downloads at once.
+    Downloads,
+    /// Large pages at once.
+    Pages,
+    /// Uploads at once.
+    Uploads,
 }
 
 impl Limit {
@@ -57,6 +66,9 @@ impl Limit {
             Self::BodySize => "body_size",
             Self::BodyTime => "body_time",
             Self::Connections => "connections",
+            Self::Downloads => "downloads",
+            Self::Pages => "pages",
+            Self::Uploads => "uploads",
         }
     }
 }
@@ -70,6 +82,12 @@ pub(crate) struct Metrics {
     pub(crate) in_flight: IntGauge,
     /// Connections that are open.
     pub(crate) connections: IntGauge,
+    /// Files that are read.
+    pub(crate) downloads: IntGauge,
+    /// Large pages of results that are made, or being read.
+    pub(crate) pages: IntGauge,
+    /// Files that are taken.
+    pub(crate) uploads: IntGauge,
     limits: IntCounterVec,
     stage_seconds: HistogramVec,
     stage_subjects: IntCounterVec,
@@ -106,6 +124,9 @@ impl Metrics {
                 "Requests that are being answered",
             )?,
             connections: gauge(&registry, "mailsonde_http_connections", "Connections that are open")?,
+            downloads: gauge(&registry, "mailsonde_http_downloads", "Files of jobs that are being read")?,
+            pages: gauge(&registry, "mailsonde_http_pages", "Large pages of results that are being read")?,
+            uploads: gauge(&registry, "mailsonde_http_uploads", "Files for jobs that are being taken")?,
             limits: counters(
                 &registry,
                 "mailsonde_http_limits_met_total",
@@ -160,14 +181,17 @@ impl Metrics {
         self.limits.with_label_values(&[limit.word()]).inc();
     }
 
-    /// A batch has passed a pipeline.
-    pub(crate) fn passed(&self, pipeline: &str, reports: &[SlotReport]) {
-        for report in reports {
-            let labels = [pipeline, &*report.stage];
-            self.stage_seconds.with_label_values(&labels).observe(report.elapsed.as_secs_f64());
-            self.stage_subjects.with_label_values(&labels).inc_by(report.entered as u64);
-            self.stage_faults.with_label_values(&labels).inc_by(report.faults as u64);
-        }
+    /// Where it is counted what the stages of a pipeline cost.
+    pub(crate) fn of_pipeline(&self, pipeline: &Pipeline) -> PipelineMetrics {
+        let of_stage = |stage: &Arc<str>| {
+            let labels = [pipeline.name(), &**stage];
+            StageMetrics {
+                seconds: self.stage_seconds.with_label_values(&labels),
+                subjects: self.stage_subjects.with_label_values(&labels),
+                faults: self.stage_faults.with_label_values(&labels),
+            }
+        };
+        PipelineMetrics(pipeline.stages().map(of_stage).collect())
     }
 
     /// Everything, as text. The database is asked where there is one, and if it was not asked just now.
@@ -180,6 +204,28 @@ impl Metrics {
         }
         families.sort_by(|a, b| a.name().cmp(b.name()));
         encoded(&families)
+    }
+}
+
+/// What the stages of one pipeline cost, by their places. Its metrics are looked up once: a request has a dozen of them.
+pub(crate) struct PipelineMetrics(Box<[StageMetrics]>);
+
+/// What one stage costs.
+struct StageMetrics {
+    seconds: Histogram,
+    subjects: IntCounter,
+    faults: IntCounter,
+}
+
+impl PipelineMetrics {
+    /// A batch has passed the pipeline.
+    pub(crate) fn passed(&self, reports: &[SlotReport]) {
+        for report in reports {
+            let Some(stage) = self.0.get(report.position) else { continue };
+            stage.seconds.observe(report.elapsed.as_secs_f64());
+            stage.subjects.inc_by(report.entered as u64);
+            stage.faults.inc_by(report.faults as u64);
+        }
     }
 }
 
@@ -234,7 +280,19 @@ fn gauge(registry: &Registry, name: &str, help: &str) -> prometheus::Result<IntG
 
 #[cfg(test)]
 mod tests {
+    use mailsonde_engine::{Check, Outcome, Pure, Slot, Subject};
+
     use super::*;
+
+    struct Dns;
+
+    impl Check for Dns {
+        fn name(&self) -> &'static str {
+            "dns"
+        }
+
+        fn check(&self, _: &Subject, _: &mut Outcome) {}
+    }
 
     #[tokio::test]
     async fn what_was_counted_is_told() {
@@ -250,7 +308,8 @@ mod tests {
             faults: 2,
             cause: None,
         };
-        metrics.passed("verify", &[report]);
+        let pipeline = Pipeline::new("verify", vec![Slot::new(Arc::new(Pure(Dns)))]).unwrap();
+        metrics.of_pipeline(&pipeline).passed(&[report]);
         let text = metrics.text(None).await;
         for line in [
             "mailsonde_http_requests_total{facade=\"email-verifier\",method=\"POST\",route=\"/api/v1/verify\",status=\"200\"} 1",

@@ -192,7 +192,7 @@ fn a_caller_who_leaves_takes_the_call_along() {
     let (_folder, stage) = load_with_gate(&asking(), &gate);
     runtime().block_on(async {
         let (cancel, canceled) = watch::channel(false);
-        let cx = Context { canceled, ..Context::within(AMPLE) };
+        let cx = Context { canceled: Some(canceled), ..Context::within(AMPLE) };
         let pipeline = pipeline(&stage, AMPLE);
         let inputs = ["x@example.com"];
         let running = run_in(&pipeline, &cx, &inputs);
