@@ -223,9 +223,13 @@ pub struct Suggestion<'a> {
 impl<'a> Suggestion<'a> {
     /// The suggestion of a verdict, if it has one.
     pub fn of(verdict: &'a Verdict) -> Option<Self> {
-        let domain = verdict.judgement.suggestion.as_deref()?;
-        let local = verdict.input.rsplit_once('@').map_or(&*verdict.input, |(local, _)| local);
-        Some(Self { local, domain })
+        Some(Self::at(verdict.judgement.suggestion.as_deref()?, &verdict.input))
+    }
+
+    /// This domain instead of that of an input.
+    pub fn at(domain: &'a str, input: &'a str) -> Self {
+        let local = input.rsplit_once('@').map_or(input, |(local, _)| local);
+        Self { local, domain }
     }
 }
 

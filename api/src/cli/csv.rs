@@ -96,7 +96,7 @@ fn verify(config: Option<&Path>, args: &CsvArgs, input: &Path, output: &Path) ->
 
     let pass = Pass::new(&settings, &args.pass, false)?;
     let mut result = ResultFile::open(output, args.origin(digest), args.restart)?;
-    let mut table = Table::new(&layout, &columns(), Changes { safe: args.safe, utf8: args.utf8 });
+    let mut table = Table::new(&layout, &row::columns(), Changes { safe: args.safe, utf8: args.utf8 });
     if result.rows() > 0 {
         tell_on_stderr(&format!("goes on behind row {} of {}", result.rows(), layout.rows));
     } else {
@@ -158,11 +158,6 @@ impl CsvArgs {
             syntax_policy: self.pass.syntax_policy.map(|policy| format!("{policy:?}")),
         }
     }
-}
-
-/// The columns that a table gets.
-fn columns() -> Vec<&'static str> {
-    row::COLUMNS.into_iter().chain([row::DUPLICATE_OF]).collect()
 }
 
 fn open(path: &Path) -> Result<File> {

@@ -3,7 +3,7 @@
 //! A first row without an address is a header. The column of addresses is the one that is named so; where none is, the
 //! one that holds them.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 /// Of the cells in a column that nobody named, so many hundredths must look like addresses.
 const SHARE_MIN_PERCENT: usize = 50;
@@ -158,24 +158,35 @@ pub(crate) fn unnamed(column: usize) -> String {
     format!("column_{}", column + 1)
 }
 
-/// A name that none of the others has: itself, or itself with a number.
-pub(crate) fn unlike(name: &str, taken: &HashSet<String>) -> String {
-    let numbered = (2..).map(|number| format!("{name}_{number}"));
-    let free = std::iter::once(name.to_owned()).chain(numbered).find(|name| !taken.contains(name));
-    free.unwrap_or_default() // numbers do not end
+/// Names that are taken.
+#[derive(Default)]
+pub(super) struct Taken {
+    names: HashSet<String>,
+    /// For names that came again, the number that is tried next: all below are taken.
+    next: HashMap<String, usize>,
+}
+
+impl Taken {
+    /// Takes a name that none of the others has: itself, or itself with a number.
+    pub(super) fn take(&mut self, name: &str) -> String {
+        let mut free = name.to_owned();
+        if self.names.contains(name) {
+            let next = self.next.entry(name.to_owned()).or_insert(2);
+            while self.names.contains(&free) {
+                free = format!("{name}_{next}");
+                *next += 1;
+            }
+        }
+        self.names.insert(free.clone());
+        free
+    }
 }
 
 /// A name for each column, none of them twice, so that a row can be told by names.
 pub(crate) fn names(header: &[String], width: usize) -> Vec<String> {
-    let mut taken = HashSet::new();
+    let mut taken = Taken::default();
     let of = |column: usize| header.get(column).map(|name| name.trim()).filter(|name| !name.is_empty());
-    (0..width)
-        .map(|column| {
-            let name = unlike(&of(column).map_or_else(|| unnamed(column), str::to_owned), &taken);
-            taken.insert(name.clone());
-            name
-        })
-        .collect()
+    (0..width).map(|column| taken.take(&of(column).map_or_else(|| unnamed(column), str::to_owned))).collect()
 }
 
 #[cfg(test)]
@@ -257,5 +268,14 @@ mod tests {
             names(&strings(&["a", "", "a", "column_2", " a "]), 6),
             ["a", "column_2", "a_2", "column_2_2", "a_3", "column_6"]
         );
+        assert_eq!(names(&strings(&["a_2", "a", "a", "a_3", "a"]), 5), ["a_2", "a", "a_3", "a_3_2", "a_4"]);
+    }
+
+    #[test]
+    fn names_that_repeat_are_not_tried_from_the_first_number_each_time() {
+        // Twenty thousand million tries, if they were.
+        let many = 200_000;
+        let names = names(&vec!["a".to_owned(); many], many);
+        assert_eq!(names[many - 1], format!("a_{many}"));
     }
 }

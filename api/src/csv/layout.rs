@@ -1,6 +1,9 @@
 //! What is known of a table once it has been read: how it is written, what its columns are, how much there is of it.
 
-use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+
+use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 use super::{CsvError, PADDING_FREE, PADDING_MAX, encoding::Encoding, sniff::Delimiter};
 
@@ -16,6 +19,7 @@ pub(crate) struct Layout {
     /// How the first row ends; as RFC 4180 wants it, where there is no line end.
     pub(crate) line_end: LineEnd,
     /// Blank lines before the first row, behind the mark of UTF-8.
+    #[serde(serialize_with = "write_octets", deserialize_with = "read_octets")]
     pub(crate) before: Vec<u8>,
     /// The first row, where it names the columns.
     pub(crate) header: Option<Header>,
@@ -36,11 +40,24 @@ pub(crate) struct Layout {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Header {
     /// Its octets, without the line end.
+    #[serde(serialize_with = "write_octets", deserialize_with = "read_octets")]
     pub(crate) content: Vec<u8>,
     /// Its line end, and blank lines that follow.
+    #[serde(serialize_with = "write_octets", deserialize_with = "read_octets")]
     pub(crate) end: Vec<u8>,
     /// How many columns it names.
     pub(crate) cells: usize,
+}
+
+/// Octets of any encoding as a text: as numbers they would be three times as long.
+fn write_octets<S: Serializer>(octets: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&BASE64.encode(octets))
+}
+
+fn read_octets<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+    let text = Cow::<str>::deserialize(deserializer)?;
+    // What is wrong is not quoted: it is somebody's.
+    BASE64.decode(text.as_bytes()).map_err(|_| D::Error::custom("no octets in base64"))
 }
 
 /// Which cells stand in quotes.
@@ -88,6 +105,29 @@ impl LineEnd {
 }
 
 impl Layout {
+    /// Of a table that is made of a list, and has one column.
+    pub(crate) fn of_list(column: &str) -> Self {
+        let line_end = LineEnd::CrLf;
+        let header = Header {
+            content: column.as_bytes().to_vec(),
+            end: line_end.text().as_bytes().to_vec(),
+            cells: 1,
+        };
+        Self {
+            encoding: Encoding::Utf8,
+            delimiter: Delimiter::Comma,
+            quoting: Quoting::Never,
+            line_end,
+            before: Vec::new(),
+            header: Some(header),
+            names: vec![column.to_owned()],
+            email: Some(0),
+            rows: 0,
+            cells: 0,
+            octets: 0,
+        }
+    }
+
     /// The column of addresses of a table that can be worked at.
     ///
     /// # Errors

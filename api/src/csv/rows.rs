@@ -215,7 +215,17 @@ impl Splitter {
     }
 
     /// Hands on each cell, and says whether it ends its row. Says whether the octets end within quotes.
-    pub(crate) fn split<'a>(&mut self, mut octets: &'a [u8], mut each: impl FnMut(&'a [u8], bool)) -> bool {
+    pub(crate) fn split<'a>(&mut self, octets: &'a [u8], mut each: impl FnMut(&'a [u8], bool)) -> bool {
+        self.split_both(octets, |written, _, ends_row| each(written, ends_row))
+    }
+
+    /// Hands on what each cell of a row says: without the quotes around it and the doubling of those within.
+    pub(crate) fn says(&mut self, row: &[u8], mut each: impl FnMut(&[u8])) {
+        self.split_both(row, |_, said, _| each(said));
+    }
+
+    /// Hands on each cell as it is written and as it says, and whether it ends its row.
+    fn split_both<'a>(&mut self, mut octets: &'a [u8], mut each: impl FnMut(&'a [u8], &[u8], bool)) -> bool {
         self.core.reset();
         begin(&mut self.core);
         self.content.resize(octets.len() + 1, 0);
@@ -227,18 +237,18 @@ impl Splitter {
                     return false;
                 }
             }
-            let (result, read, _) = self.core.read_field(octets, &mut self.content);
+            let (result, read, said) = self.core.read_field(octets, &mut self.content);
             let ReadFieldResult::Field { record_end } = result else {
                 // The rest is one cell.
-                each(octets, true);
+                each(octets, &self.content[..said], true);
                 return self.core.read_field(LINE_END, &mut self.content).0 == ReadFieldResult::InputEmpty;
             };
-            each(&octets[..read - 1], record_end);
+            each(&octets[..read - 1], &self.content[..said], record_end);
             octets = &octets[read..];
             is_row_begun = !record_end;
             if octets.is_empty() && is_row_begun {
                 // A delimiter at the very end has an empty cell behind it.
-                each(b"", true);
+                each(b"", b"", true);
                 return false;
             }
         }
@@ -388,5 +398,24 @@ mod tests {
         assert_eq!(of("a,\"b\nc"), (vec![("a", false), ("\"b\nc", true)], true));
         assert_eq!(of(""), (vec![], false));
         assert_eq!(of("\"a\""), (vec![("\"a\"", true)], false));
+    }
+
+    #[test]
+    fn cells_of_a_row_say_what_they_said_when_it_was_read() {
+        for text in [
+            "a, b ,\"c\"",
+            "\"a\r\nb\",\"say \"\"x\"\"\",c\"d,\"e\"f",
+            "\"\"",
+            "a,",
+            ",",
+            "\"a,b\"",
+            "\"a\"\"\"",
+        ] {
+            let mut said = Vec::new();
+            let say = |cell: &[u8]| said.push(String::from_utf8(cell.to_vec()).unwrap());
+            Splitter::new(Delimiter::Comma).says(text.as_bytes(), say);
+            assert_eq!(said, read(text).1[0].2, "{text}");
+        }
+        Splitter::new(Delimiter::Comma).says(b"", |_| panic!("there is none"));
     }
 }

@@ -5,7 +5,7 @@
 //! that ours stand below their names. Our cells are never formulas; those of the client are left alone, unless he
 //! wants them guarded too.
 
-use std::collections::HashSet;
+use std::borrow::Cow;
 
 use super::{
     columns,
@@ -43,12 +43,10 @@ pub(crate) struct Table {
 impl Table {
     /// `ours`: the names of our columns. One that is a name of theirs gets a number.
     pub(crate) fn new(layout: &Layout, ours: &[&str], changes: Changes) -> Self {
-        let mut taken: HashSet<String> = layout.names.iter().cloned().collect();
-        let unlike = |name: &&str| {
-            let name = columns::unlike(name, &taken);
-            taken.insert(name.clone());
-            name
-        };
+        let mut taken = columns::Taken::default();
+        for name in &layout.names {
+            taken.take(name);
+        }
         let to = match layout.encoding {
             Encoding::Cp1252 | Encoding::Latin1 if changes.utf8 => Encoding::Utf8,
             own => own,
@@ -61,7 +59,7 @@ impl Table {
             line_end: layout.line_end,
             splitter: changes.safe.then(|| Splitter::new(layout.delimiter)),
             width: layout.names.len(),
-            ours: ours.iter().map(unlike).collect(),
+            ours: ours.iter().map(|name| taken.take(name)).collect(),
         }
     }
 
@@ -146,11 +144,20 @@ impl Table {
     fn behind(&self, cell: &str, out: &mut Vec<u8>) {
         out.push(self.delimiter.octet());
         let cell = guarded(cell);
-        let is_special = |octet: u8| matches!(octet, b'"' | b'\r' | b'\n') || octet == self.delimiter.octet();
-        if self.quoting == Quoting::Always || cell.bytes().any(is_special) {
-            self.to.encode(&format!("\"{}\"", cell.replace('"', "\"\"")), out);
+        if self.quoting == Quoting::Always {
+            self.to.encode(&in_quotes(&cell), out);
         } else {
-            self.to.encode(&cell, out);
+            self.to.encode(&quoted(&cell, self.delimiter), out);
         }
     }
+}
+
+/// A text as a cell: in quotes, where it needs them.
+pub(crate) fn quoted(cell: &str, delimiter: Delimiter) -> Cow<'_, str> {
+    let is_special = |octet: u8| matches!(octet, b'"' | b'\r' | b'\n') || octet == delimiter.octet();
+    if cell.bytes().any(is_special) { Cow::Owned(in_quotes(cell)) } else { Cow::Borrowed(cell) }
+}
+
+fn in_quotes(cell: &str) -> String {
+    format!("\"{}\"", cell.replace('"', "\"\""))
 }

@@ -1,9 +1,12 @@
-//! Forgetting: somebody who wants it is removed from the memory of mailboxes, from the rows of all jobs, and from answers
-//! that are kept for whoever asks again.
+//! Forgetting: somebody who wants it is removed from the memory of mailboxes, from the rows of all jobs and the files that
+//! these were made from, and from answers that are kept for whoever asks again.
 //!
 //! A row stays, and so does its category, so that what was counted stays right; its input and all that was found, which
 //! might echo it, go. A row that had no verdict yet is one of an empty input from then on.
+//! Of a file, all of the row goes, as it is found by its column of addresses (`sheet`).
 //! An answer goes as a whole: who asks again, with the same key, asks anew.
+
+mod sheet;
 
 use std::collections::{HashMap, HashSet};
 
@@ -60,6 +63,7 @@ pub(crate) async fn forget(store: &Store, person: &Address) -> Result<Forgotten,
                 }
             }
         }
+        rows.extend(sheet::forget(store.keys(), &mut client, of, person, &tokens).await?);
         answers += idempotency::forget(&mut client, of, &tokens).await?;
     }
     // At last: whoever was at work might have remembered the mailbox meanwhile.

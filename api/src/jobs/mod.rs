@@ -4,6 +4,8 @@
 //! | | |
 //! |---|---|
 //! | `submit` | inputs become a job, if it can be done in time |
+//! | `sheet` | the file that a job is made from, on its way in |
+//! | `extra` | what stands beside the addresses of that file |
 //! | `duplicates` | rows that name the mailbox of an earlier one |
 //! | `plan` | which items go together, when, and whether there is room: no clock, no store |
 //! | `queue` | the tasks that workers take |
@@ -15,13 +17,19 @@
 //! | `forget`, `person` | somebody who wants it is removed from all of them; who is meant by an input |
 //! | `retention` | what has been kept long enough is deleted |
 //! | `ending`, `results` | how a job ends, and what there is to read of it |
+//! | `download` | the file of a job, with its results in columns |
 //! | `rows` | how items and verdicts are written down |
+//! | `aside` | work for which others of a thread would wait |
 
+pub(crate) mod aside;
 pub(crate) mod capacity;
 pub(crate) mod chunk;
 pub(crate) mod config;
+pub(crate) mod download;
 pub(crate) mod duplicates;
 pub(crate) mod ending;
+pub(crate) mod estimate;
+pub(crate) mod extra;
 pub(crate) mod forget;
 pub(crate) mod lessons;
 pub(crate) mod observer;
@@ -32,6 +40,7 @@ pub(crate) mod queue;
 pub(crate) mod results;
 pub(crate) mod retention;
 pub(crate) mod rows;
+pub(crate) mod sheet;
 pub(crate) mod submit;
 #[cfg(test)]
 mod testing;

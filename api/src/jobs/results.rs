@@ -1,4 +1,15 @@
 //! What there is to read of a job: a verdict for each of its rows, whether it was asked about or not.
+//!
+//! | | |
+//! |---|---|
+//! | here | what a chunk tells, and all verdicts of a job at once, for who has room for them |
+//! | `walk` | the chunks one after the other, for who has not |
+//! | `listed` | what lists tell of the rows |
+
+pub(crate) mod listed;
+#[cfg(test)]
+mod tests;
+pub(super) mod walk;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -7,7 +18,8 @@ use mailsonde_engine::{Fault, FaultCause, Finding, Policy, Subject, Verdict};
 use uuid::Uuid;
 
 use super::rows::{
-    items,
+    RowsError,
+    items::{self, Item},
     outcomes::{self, Outcome},
     verdicts::{self, Judged},
 };
@@ -58,21 +70,22 @@ fn open_as<T>(
     ended: Option<End>,
     wanted: impl Fn(Judged) -> T,
 ) -> Result<Vec<T>, StoreError> {
-    let wanted = |judged: Judged| (judged.row, (judged.is_final, wanted(judged)));
+    let wanted = |judged: Judged| (judged.is_final, wanted(judged));
     let at = contents.ended_at.unwrap_or_else(Timestamp::now);
     let mut known = BTreeMap::new();
     let mut is_lost = false;
     for chunk in &contents.chunks {
-        let opened = open_chunk(keys, job, chunk, ended, at)?;
+        let opened = open_chunk(keys, job, chunk, ended, whole)?;
         is_lost |= opened.is_lost;
-        known.extend(opened.verdicts.into_iter().map(&wanted));
-        for judged in opened.without_answer {
-            known.entry(judged.row).or_insert_with(|| wanted(judged).1);
+        known.extend(opened.verdicts.into_iter().map(|(row, judged)| (row, wanted(judged))));
+        let Some((cause, items)) = opened.without_answer else { continue };
+        for (row, Item { input, .. }) in items {
+            known.entry(row).or_insert_with(|| wanted(without_answer(row, input, cause, at)));
         }
     }
     if is_lost {
         for row in 1..=contents.items {
-            let lost = || wanted(without_answer(row, Box::default(), FaultCause::Error, at)).1;
+            let lost = || wanted(without_answer(row, Box::default(), FaultCause::Error, at));
             known.entry(row).or_insert_with(lost);
         }
     }
@@ -80,35 +93,40 @@ fn open_as<T>(
     Ok(known.into_values().filter_map(|(is_final, told)| is_told(is_final).then_some(told)).collect())
 }
 
+/// The items of a chunk, by row.
+pub(super) type Items = BTreeMap<u32, Item>;
+
 /// What a chunk has to tell of its rows. Those of a later one come in place of these.
-pub(super) struct OpenedChunk {
-    /// As they were written: of a row, the last one counts.
-    pub(super) verdicts: Vec<Judged>,
-    /// Verdicts for the other rows, if no chunk has one for them.
-    pub(super) without_answer: Vec<Judged>,
+pub(super) struct OpenedChunk<T> {
+    /// Of each verdict its row, and what was read of it, as they were written: of a row, the last one counts.
+    pub(super) verdicts: Vec<(u32, T)>,
+    /// The other items, and why they have no answer, if no chunk has a verdict for them; nothing where they may still get
+    /// one.
+    pub(super) without_answer: Option<(FaultCause, Items)>,
     /// It cannot be opened, and nobody knows which rows it has.
     pub(super) is_lost: bool,
 }
 
-/// Opens a chunk of a job that ended so, at that moment, if it has ended.
-pub(super) fn open_chunk(
+/// Opens a chunk of a job that ended so, if it has ended. `read`: reads of a text of verdicts what is wanted of them.
+pub(super) fn open_chunk<T>(
     keys: &Keyring,
     job: Uuid,
     chunk: &KeptChunk,
     ended: Option<End>,
-    at: Timestamp,
-) -> Result<OpenedChunk, StoreError> {
+    mut read: impl FnMut(&[u8], &Items) -> Result<Vec<(u32, T)>, RowsError>,
+) -> Result<OpenedChunk<T>, StoreError> {
     let mut verdicts = Vec::new();
-    let inputs = match inputs(keys, job, chunk) {
-        Ok(inputs) => inputs,
+    let mut items = match items_of(keys, job, chunk.no, &chunk.sealed) {
+        Ok(items) => items,
         Err(error) => {
             pass_over(job, chunk, error, ended)?;
-            return Ok(OpenedChunk { verdicts, without_answer: Vec::new(), is_lost: true });
+            return Ok(OpenedChunk { verdicts, without_answer: None, is_lost: true });
         }
     };
     let mut is_damaged = false;
     for (no, sealed) in &chunk.parts {
-        match part(keys, Row::Part { job, chunk: chunk.no, no: *no }, sealed, &inputs) {
+        let text = keys.open(Row::Part { job, chunk: chunk.no, no: *no }, sealed).map_err(StoreError::from);
+        match text.and_then(|text| Ok(read(&text, &items)?)) {
             Ok(part) => verdicts.extend(part),
             Err(error) => {
                 pass_over(job, chunk, error, ended)?;
@@ -116,14 +134,17 @@ pub(super) fn open_chunk(
             }
         }
     }
-    let mut others = inputs;
-    for judged in &verdicts {
-        others.remove(&judged.row);
+    for (row, _) in &verdicts {
+        items.remove(row);
     }
-    let without_answer = cause(chunk.is_dead || is_damaged, ended).map_or_else(Vec::new, |cause| {
-        others.into_iter().map(|(row, input)| without_answer(row, input, cause, at)).collect()
-    });
-    Ok(OpenedChunk { verdicts, without_answer, is_lost: false })
+    let cause = cause(chunk.is_dead || is_damaged, ended);
+    Ok(OpenedChunk { verdicts, without_answer: cause.map(|cause| (cause, items)), is_lost: false })
+}
+
+/// All of each verdict of a text.
+pub(super) fn whole(text: &[u8], items: &Items) -> Result<Vec<(u32, Judged)>, RowsError> {
+    let verdicts = verdicts::read(text, |row| items.get(&row).map(|item| item.input.clone()))?;
+    Ok(verdicts.into_iter().map(|judged| (judged.row, judged)).collect())
 }
 
 /// Why those have no verdict who have none; nothing where they may still get one.
@@ -136,20 +157,11 @@ pub(super) fn cause(is_given_up: bool, ended: Option<End>) -> Option<FaultCause>
     }
 }
 
-fn inputs(keys: &Keyring, job: Uuid, chunk: &KeptChunk) -> Result<BTreeMap<u32, Box<str>>, StoreError> {
-    let plain = keys.open(Row::Chunk { job, no: chunk.no }, &chunk.sealed)?;
-    let waiting = items::read(&plain)?;
-    Ok(waiting.into_iter().map(|item| (item.row, item.input)).collect())
-}
-
-fn part(
-    keys: &Keyring,
-    row: Row<'_>,
-    sealed: &[u8],
-    inputs: &BTreeMap<u32, Box<str>>,
-) -> Result<Vec<Judged>, StoreError> {
-    let plain = keys.open(row, sealed)?;
-    Ok(verdicts::read(&plain, |row| inputs.get(&row).cloned())?)
+/// The items of a chunk of this number.
+fn items_of(keys: &Keyring, job: Uuid, no: i32, sealed: &[u8]) -> Result<Items, StoreError> {
+    let plain = keys.open(Row::Chunk { job, no }, sealed)?;
+    let items = items::read(&plain)?;
+    Ok(items.into_iter().map(|item| (item.row, item)).collect())
 }
 
 /// A job that has ended, or is about to, is told without what cannot be opened. Before, somebody may yet bring it back.

@@ -7,6 +7,7 @@ use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
 use super::{
+    download::DOWNLOAD_MAX,
     queue::{Done, TaskError},
     results,
     rows::outcomes,
@@ -15,11 +16,15 @@ use super::{
 use crate::store::{
     Connection, Store, StoreError, jobs,
     keys::Row,
-    retention::{self, Pruned},
+    retention::{self, Pruned, Stay},
 };
 
 /// How often to look.
 const EVERY: Duration = Duration::from_hours(1);
+
+/// Results stay for so long when they have expired: nobody begins to read them any more, and who has begun is done by then.
+/// A minute lies between the look at a job and the beginning.
+const READ_OUT: Duration = DOWNLOAD_MAX.saturating_add(Duration::from_mins(1));
 
 /// Deletes what has been kept long enough. The task stays, for the next time.
 pub(super) async fn run(desk: &Desk) -> Result<Done, TaskError> {
@@ -32,14 +37,14 @@ pub(super) async fn run(desk: &Desk) -> Result<Done, TaskError> {
 
 async fn prune(store: &Store, headers: Duration) -> Result<Pruned, StoreError> {
     sum_up(store).await?;
-    retention::prune(&mut store.worker().await?, headers).await
+    retention::prune(&mut store.worker().await?, Stay { expired: READ_OUT, headers }).await
 }
 
 /// Writes down what is told of expired jobs when they are deleted.
 async fn sum_up(store: &Store) -> Result<(), StoreError> {
     let mut client = store.worker().await?;
     loop {
-        let (expired, mut is_stuck) = (retention::to_sum_up(&client).await?, false);
+        let (expired, mut is_stuck) = (retention::to_sum_up(&client, READ_OUT).await?, false);
         for id in &expired {
             match sum_up_job(store, &mut client, *id).await {
                 Err(error) if !error.is_transient() => {

@@ -1,10 +1,12 @@
-//! The plain texts behind the store's sealed ones: items that wait, the verdicts on them, and what is left of those.
+//! The plain texts behind the store's sealed ones: items that wait, the verdicts on them, what is left of those, and the
+//! file that they came from.
 //!
-//! All are JSON that says which version it has, so that a later program reads what an earlier one wrote. Keys that
-//! are not known are passed over. Nothing is sealed here, and nothing is stored.
+//! All but the rows of files are JSON that says which version it has, so that a later program reads what an earlier one
+//! wrote. Keys that are not known are passed over. Nothing is sealed here, and nothing is stored.
 
 pub(crate) mod items;
 pub(crate) mod outcomes;
+pub(crate) mod sheet;
 pub(crate) mod verdicts;
 
 use serde::{Deserialize, Serialize};

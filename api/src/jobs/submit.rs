@@ -4,6 +4,7 @@ use std::{collections::HashMap, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 use mailsonde_engine::Operator;
+use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
 use super::{
@@ -18,12 +19,15 @@ use super::{
         schedule::{Window, share},
     },
     rows::items::{Item, write},
+    sheet::{Room, Sheet},
 };
 use crate::store::{
     Retries, Store, StoreError,
     billing::{Bill, Overdrawn},
     idempotency::Answer,
-    keys::{Keyring, Row},
+    jobs::LIST,
+    keys::{Keyring, Row, ShortToken},
+    sheets::NewPiece,
     submission::{Backlog, NewChunk, NewJob, Submission},
 };
 
@@ -62,6 +66,8 @@ pub(crate) struct Request {
     pub(crate) is_billed: bool,
     /// Row 1 comes first.
     pub(crate) inputs: Vec<String>,
+    /// The file that they stand in, where it is one: as many rows.
+    pub(crate) sheet: Option<Sheet>,
     /// What whoever submits is answered, where that is to be kept with the job: both are, or none.
     pub(crate) answer: Option<Answer>,
 }
@@ -77,7 +83,7 @@ pub(crate) struct Source {
 
 impl Source {
     /// A list.
-    pub(crate) const LIST: Self = Self { word: "batch", filename: None };
+    pub(crate) const LIST: Self = Self { word: LIST, filename: None };
 }
 
 /// The id of a job to be: later ones are greater.
@@ -144,13 +150,12 @@ pub(crate) async fn submit(
     if i32::try_from(items).is_err() {
         return Err(SubmitError::TooMany);
     }
-    let duplicates = duplicates::mark(&request.inputs);
-    let bill = request.is_billed.then(|| bill(&request.inputs, &duplicates));
-    let cuts = if request.asks { cut_by_operator(&request.inputs, &duplicates) } else { cut_offline(items) };
-    // Sealed before anybody is kept waiting.
-    let chunks = seal(store.keys(), &request, &cuts, &duplicates);
     let id = request.id;
-    let mut job = new_job(store.keys(), config, request, chunks);
+    let (keys, retention) = (store.keys().clone(), config.retention);
+    // With many inputs that takes a while, for which others of this thread would wait.
+    let prepared = spawn_blocking(move || Prepared::of(&keys, retention, request)).await;
+    let Prepared { room: _room, cuts, mut job, bill } =
+        prepared.map_err(|_| StoreError::Refused("a job cannot be prepared".into()))?;
     // Others may wait for us as we wait for them; what was weighed then is weighed anew.
     let mut retries = Retries::default();
     loop {
@@ -161,10 +166,48 @@ pub(crate) async fn submit(
     }
 }
 
-/// The job, but for its deadlines.
-fn new_job(keys: &Keyring, config: &JobsConfig, request: Request, chunks: Vec<NewChunk>) -> NewJob {
-    let Request { id, client, facade, source, callback, pipeline, skips, answer, .. } = request;
+/// A job before it is weighed.
+struct Prepared {
+    /// What all of it takes.
+    room: Option<Room>,
+    cuts: Vec<Chunk>,
+    /// Without its deadlines.
+    job: NewJob,
+    bill: Option<Bill>,
+}
+
+impl Prepared {
+    /// All that can be done before anybody is kept waiting.
+    fn of(keys: &Keyring, retention: Duration, mut request: Request) -> Self {
+        let room = request.sheet.as_mut().and_then(|sheet| sheet.room.take());
+        let Request { id, client, inputs, .. } = &request;
+        let duplicates = duplicates::mark(inputs);
+        let bill = request.is_billed.then(|| bill(inputs, &duplicates));
+        let cuts =
+            if request.asks { cut_by_operator(inputs, &duplicates) } else { cut_offline(inputs.len()) };
+        let tokens = tokens(keys, *client, inputs.iter().map(String::as_str));
+        let chunks = seal(keys, *id, inputs, &tokens, &cuts, &duplicates);
+        Self { room, cuts, job: new_job(keys, retention, request, &tokens, chunks), bill }
+    }
+}
+
+/// The job, but for its deadlines. `retention`: where the request says nothing; `tokens`: of its inputs.
+fn new_job(
+    keys: &Keyring,
+    retention: Duration,
+    request: Request,
+    tokens: &[u8],
+    chunks: Vec<NewChunk>,
+) -> NewJob {
+    let Request { id, client, facade, source, callback, pipeline, skips, sheet, answer, .. } = request;
     let Source { word: source, filename } = source;
+    let (layout, pieces) = sheet.map(|Sheet { layout, pieces, .. }| (layout, pieces)).unzip();
+    let mut tokens = tokens.chunks(size_of::<ShortToken>());
+    let pieces = pieces.unwrap_or_default().into_iter().map(|piece| {
+        let rows = usize::try_from(piece.rows).unwrap_or_default();
+        let tokens = tokens.by_ref().take(rows).flatten().copied().collect();
+        NewPiece { rows: piece.rows, sealed: piece.sealed, tokens }
+    });
     NewJob {
         id,
         client,
@@ -175,8 +218,10 @@ fn new_job(keys: &Keyring, config: &JobsConfig, request: Request, chunks: Vec<Ne
         pipeline,
         skips,
         deadline_at: Timestamp::UNIX_EPOCH, // until it is weighed
-        retention: request.retention.unwrap_or(config.retention),
+        retention: request.retention.unwrap_or(retention),
         chunks,
+        layout,
+        sheet: pieces.collect(),
         answer,
     }
 }
@@ -192,7 +237,7 @@ async fn weigh_and_take(
     bill: Option<&Bill>,
 ) -> Result<(), SubmitError> {
     let mut connection = store.request().await?;
-    let submission = Submission::begin(&mut connection, job.client).await?;
+    let submission = Submission::begin(&mut connection, job).await?;
     let created = submission.now;
     let length = SignedDuration::try_from(window).map_err(|_| SubmitError::Window)?;
     let deadline = created.checked_add(length).map_err(|_| SubmitError::Window)?;
@@ -233,24 +278,29 @@ fn cut_by_operator(inputs: &[String], duplicates: &[Option<u32>]) -> Vec<Chunk> 
     cut(&keys, &of_items)
 }
 
-/// Seals each chunk's items for its place in the job.
-fn seal(keys: &Keyring, request: &Request, cuts: &[Chunk], duplicates: &[Option<u32>]) -> Vec<NewChunk> {
-    let Request { id: job, client, inputs, .. } = request;
-    let (job, client) = (*job, *client);
+/// Seals each chunk's items for its place in the job. `tokens`: of all inputs.
+fn seal(
+    keys: &Keyring,
+    job: Uuid,
+    inputs: &[String],
+    tokens: &[u8],
+    cuts: &[Chunk],
+    duplicates: &[Option<u32>],
+) -> Vec<NewChunk> {
     let seal = |(no, cut): (i32, &Chunk)| {
-        let input = |row: &u32| inputs[*row as usize].as_str();
         let item = |row: &u32| Item {
             row: row + 1,
-            input: input(row).into(),
+            input: inputs[*row as usize].as_str().into(),
             egress: None,
             duplicate_of: duplicates[*row as usize],
         };
+        let token = |row: &u32| &tokens[*row as usize * size_of::<ShortToken>()..][..size_of::<ShortToken>()];
         let rows: Vec<Item> = cut.rows.iter().map(item).collect();
         NewChunk {
             operator: cut.operator.clone().into(),
             items: i32::try_from(cut.rows.len()).unwrap_or(i32::MAX),
             sealed: keys.seal(Row::Chunk { job, no }, &write(&rows)),
-            tokens: tokens(keys, client, cut.rows.iter().map(input)),
+            tokens: cut.rows.iter().flat_map(token).copied().collect(),
             deadline_at: Timestamp::UNIX_EPOCH,
         }
     };

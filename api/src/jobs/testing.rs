@@ -13,14 +13,22 @@ use super::{
         items::{self, Item},
         verdicts::{self, Judged},
     },
+    sheet::{Gathering, SealedPiece},
     submit::LOCAL,
 };
-use crate::store::{
-    LOCAL_CLIENT, Store, StoreError,
-    chunks::{self, Deferred, NewPart},
-    keys::Row,
-    submission::{NewChunk, NewJob, Submission},
-    tasks::{self, Claimed},
+use crate::{
+    csv::{
+        CsvError,
+        intake::{DataRow, Intake, Terms},
+    },
+    store::{
+        LOCAL_CLIENT, Store, StoreError,
+        chunks::{self, Deferred, NewPart},
+        keys::Row,
+        sheets::NewPiece,
+        submission::{NewChunk, NewJob, Submission},
+        tasks::{self, Claimed},
+    },
 };
 
 /// A job of one chunk.
@@ -30,7 +38,35 @@ pub(super) async fn submit(store: &Store, client: Uuid, inputs: &[&str]) -> Uuid
 
 /// A job of several chunks, whose tasks come in their order.
 pub(super) async fn submit_chunks(store: &Store, client: Uuid, chunks: &[&[&str]]) -> Uuid {
+    take(store, &new_job(store, client, Uuid::now_v7(), chunks)).await
+}
+
+/// A job of one chunk that was made from this file.
+pub(super) async fn submit_file(store: &Store, client: Uuid, file: &[u8]) -> Uuid {
     let id = Uuid::now_v7();
+    let mut intake = Intake::new(Terms { octets_max: u64::MAX, rows_max: u64::MAX, column: None });
+    let mut gathering = Gathering::new(store.keys().clone(), id);
+    let mut each = |row: DataRow<'_>| {
+        gathering.push(&row);
+        Ok::<_, CsvError>(())
+    };
+    intake.push(file, &mut each).unwrap();
+    intake.finish(&mut each).unwrap();
+    let (inputs, sheet) = gathering.finish(&intake.layout(), None);
+    let inputs: Vec<&str> = inputs.iter().map(String::as_str).collect();
+    let mut rows = inputs.iter().copied();
+    let piece = |piece: SealedPiece| NewPiece {
+        rows: piece.rows,
+        sealed: piece.sealed,
+        tokens: tokens(store.keys(), client, rows.by_ref().take(piece.rows as usize)),
+    };
+    let sheets = sheet.pieces.into_iter().map(piece).collect();
+    let job = new_job(store, client, id, &[&inputs]);
+    take(store, &NewJob { source: "csv", layout: Some(sheet.layout), sheet: sheets, ..job }).await
+}
+
+/// A job of these chunks, on its way in.
+pub(super) fn new_job(store: &Store, client: Uuid, id: Uuid, chunks: &[&[&str]]) -> NewJob {
     let deadline_at = Timestamp::now() + SignedDuration::from_hours(1);
     let mut row = 1;
     let mut chunk = |(no, inputs): (i32, &&[&str])| {
@@ -44,7 +80,7 @@ pub(super) async fn submit_chunks(store: &Store, client: Uuid, chunks: &[&[&str]
             deadline_at: deadline_at - SignedDuration::from_mins(30) + SignedDuration::from_secs(no.into()),
         }
     };
-    let job = NewJob {
+    NewJob {
         id,
         client,
         facade: LOCAL,
@@ -56,11 +92,16 @@ pub(super) async fn submit_chunks(store: &Store, client: Uuid, chunks: &[&[&str]
         deadline_at,
         retention: Duration::from_hours(1),
         chunks: (0..).zip(chunks).map(&mut chunk).collect(),
+        layout: None,
+        sheet: Vec::new(),
         answer: None,
-    };
+    }
+}
+
+async fn take(store: &Store, job: &NewJob) -> Uuid {
     let mut connection = store.request().await.unwrap();
-    Submission::begin(&mut connection, client).await.unwrap().take(&job).await.unwrap();
-    id
+    Submission::begin(&mut connection, job).await.unwrap().take(job).await.unwrap();
+    job.id
 }
 
 fn text(rows: &[(u32, &str)]) -> Vec<u8> {

@@ -1,6 +1,6 @@
 //! What can go wrong with the store, by what to do about it.
 
-use std::error::Error as _;
+use std::{error::Error as _, fmt};
 
 use deadpool_postgres::{PoolError, TimeoutType};
 use tokio_postgres::error::SqlState;
@@ -14,7 +14,7 @@ pub(crate) enum StoreError {
     /// It cannot be reached, has no room, only reads, or was gone before it could say whether it is done. Worth another
     /// try.
     #[error("the database cannot be used now: {0}")]
-    Away(Box<str>),
+    Away(Absence),
     /// Others have what is needed, and were waited for as long as may be; nothing is done. Worth another try later.
     #[error("the database is busy: {0}")]
     Busy(Box<str>),
@@ -35,6 +35,26 @@ pub(crate) enum StoreError {
     Refused(Box<str>),
 }
 
+/// Why the store cannot be used now.
+#[derive(Debug, Clone)]
+pub(crate) struct Absence {
+    message: Box<str>,
+    /// There is no room on its disk.
+    is_full: bool,
+}
+
+impl<M: Into<Box<str>>> From<M> for Absence {
+    fn from(message: M) -> Self {
+        Self { message: message.into(), is_full: false }
+    }
+}
+
+impl fmt::Display for Absence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
 impl StoreError {
     /// The database said nothing: it cannot be reached, or we asked what cannot be asked.
     fn without_word(error: &tokio_postgres::Error) -> Self {
@@ -49,7 +69,7 @@ impl StoreError {
 
     /// What the database said.
     fn of(code: &SqlState, message: &str) -> Self {
-        let message = format!("{message} ({})", code.code()).into();
+        let message: Box<str> = format!("{message} ({})", code.code()).into();
         match code {
             &SqlState::T_R_SERIALIZATION_FAILURE
             | &SqlState::T_R_DEADLOCK_DETECTED
@@ -58,10 +78,15 @@ impl StoreError {
             &SqlState::LOCK_NOT_AVAILABLE | &SqlState::QUERY_CANCELED => Self::Busy(message),
             // Connections (08), resources (53), an operator's hand (57), the disk (58), a server that only reads (25).
             code if ["08", "53", "57", "58", "25"].iter().any(|class| code.code().starts_with(class)) => {
-                Self::Away(message)
+                Self::Away(Absence { message, is_full: *code == SqlState::DISK_FULL })
             }
             _ => Self::Refused(message),
         }
+    }
+
+    /// Whether there is no room on the disk (53100), which is not over in a moment.
+    pub(crate) fn is_out_of_room(&self) -> bool {
+        matches!(self, Self::Away(Absence { is_full: true, .. }))
     }
 
     /// Whether the same may succeed a moment later.
@@ -82,7 +107,7 @@ impl From<PoolError> for StoreError {
     fn from(error: PoolError) -> Self {
         match error {
             PoolError::Backend(error) => match Self::from(error) {
-                Self::Conflict(message) => Self::Away(message),
+                Self::Conflict(message) => Self::Away(message.into()),
                 other => other,
             },
             PoolError::Timeout(TimeoutType::Wait) => {
@@ -143,6 +168,7 @@ mod tests {
                 let error = StoreError::of(&SqlState::from_code(code), "so it is");
                 assert_eq!(name(&error), *what, "{code}");
                 assert_eq!(error.is_transient(), *what != "refused", "{code}");
+                assert_eq!(error.is_out_of_room(), *code == "53100");
                 assert!(error.to_string().ends_with(&format!("so it is ({code})")), "{error}");
             }
         }
@@ -150,6 +176,10 @@ mod tests {
 
     #[test]
     fn a_pool_that_is_empty_is_busy_and_one_that_cannot_connect_is_away() {
+        assert!(
+            !StoreError::Away("so it is (53100)".into()).is_out_of_room(),
+            "what is said counts for nothing"
+        );
         let of = |timeout| StoreError::from(PoolError::Timeout(timeout));
         assert_eq!(name(&of(TimeoutType::Wait)), "busy");
         assert_eq!(name(&of(TimeoutType::Create)), "away");

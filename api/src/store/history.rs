@@ -99,11 +99,10 @@ async fn look_up<'t>(
     client: &impl GenericClient,
     tokens: impl Iterator<Item = &'t Token>,
 ) -> Result<HashMap<Token, Remembered>, StoreError> {
-    let known: HashMap<&[u8], &Token> = tokens.map(|token| (token.as_slice(), token)).collect();
-    let wanted: Vec<&[u8]> = known.keys().copied().collect();
+    let wanted: Vec<&[u8]> = tokens.map(Token::as_slice).collect();
     let recall = client.prepare_cached(RECALL).await?;
     let rows = client.query(&recall, &[&wanted]).await?;
-    let told = |row: &Row| Some((**known.get(row.get::<_, &[u8]>("token"))?, remembered(row)));
+    let told = |row: &Row| Some((Token::of(row.get("token"))?, remembered(row)));
     Ok(rows.iter().filter_map(told).collect())
 }
 

@@ -1,14 +1,19 @@
 //! Jobs as a whole: what there is to tell of them, how they are paused, and, in `ending`, how they end.
 
+pub(crate) mod chunkwise;
 pub(super) mod ending;
 pub(crate) mod listing;
+pub(super) mod throughput;
 
 use deadpool_postgres::{Client, GenericClient};
 use jiff::Timestamp;
 use tokio_postgres::{IsolationLevel, Row};
 use uuid::Uuid;
 
-pub(crate) use self::ending::{End, Ending, Progress};
+pub(crate) use self::{
+    ending::{End, Ending, Progress},
+    throughput::throughput,
+};
 use super::{
     Retries, StoreError,
     keys::{self, Keyring},
@@ -66,6 +71,9 @@ pub(super) const HEADER: &str = "select items, ended_at, outcomes from job where
 pub(super) const ALL_CHUNKS: &str = "select no, sealed, dead from chunk where job = $1 order by no";
 pub(super) const ALL_PARTS: &str = "select chunk, no, sealed from part where job = $1 order by chunk, no";
 
+/// What a job was made from that was made from a list.
+pub(crate) const LIST: &str = "batch";
+
 /// A job as there is to tell of it.
 #[derive(Debug, Clone)]
 pub(crate) struct JobRow {
@@ -104,6 +112,16 @@ impl JobRow {
     /// How it ended, if it has.
     pub(crate) fn end(&self) -> Option<End> {
         self.ended_at.map(|_| End::of(self.left_over.as_deref()))
+    }
+
+    /// Whether it was made from a list: its inputs stand nowhere else.
+    pub(crate) fn is_of_list(&self) -> bool {
+        self.source == LIST
+    }
+
+    /// Whether its results were kept long enough, be they deleted yet or not.
+    pub(crate) fn has_expired(&self) -> bool {
+        self.is_expired || self.pruned_at.is_some()
     }
 
     /// The name of the file that it was made from, if it was one.
@@ -271,22 +289,13 @@ async fn try_switch(
 
 /// A job with everything that is kept of its items, all of one moment: nothing is deleted in between.
 pub(crate) async fn kept(client: &mut Client, id: Uuid) -> Result<Option<(JobRow, Contents)>, StoreError> {
-    kept_if(client, id, |_| true).await
-}
-
-/// The same, if it is one that may be read. Of others, nothing but the header is.
-pub(crate) async fn kept_if(
-    client: &mut Client,
-    id: Uuid,
-    may_be_read: impl FnOnce(&JobRow) -> bool,
-) -> Result<Option<(JobRow, Contents)>, StoreError> {
     let tx = client
         .build_transaction()
         .isolation_level(IsolationLevel::RepeatableRead)
         .read_only(true)
         .start()
         .await?;
-    let Some(row) = job(&tx, id).await?.filter(may_be_read) else { return Ok(None) };
+    let Some(row) = job(&tx, id).await? else { return Ok(None) };
     let contents = contents(&tx, id).await?;
     tx.commit().await?;
     Ok(Some((row, contents)))

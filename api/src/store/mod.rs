@@ -29,6 +29,7 @@ pub(crate) mod notes;
 mod pools;
 pub(crate) mod retention;
 mod retry;
+pub(crate) mod sheets;
 mod statements;
 pub(crate) mod submission;
 pub(crate) mod tasks;

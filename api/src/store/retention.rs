@@ -7,16 +7,20 @@ use uuid::Uuid;
 
 use super::{StoreError, billing, history, idempotency, learned, leases, webhooks};
 
-/// Jobs whose results go in one transaction: so that nobody is held up for long.
-const JOBS_MAX: i64 = 100;
+/// Jobs whose results go in one transaction: even of the largest ones they go within the time of a statement, or they would
+/// never go.
+const JOBS_MAX: i64 = 4;
+
+/// Jobs that are looked up at once.
+const LOOKED_UP_MAX: i64 = 100;
 
 /// Entries that go in one statement.
 const ENTRIES_MAX: i64 = 10_000;
 
 /// Of jobs of one product, something is still to be told when their inputs go: it is written down first.
 pub(super) const EXPIRED: &str = "
-update job set pruned_at = now() where id in (
-    select id from job where expires_at < now() and pruned_at is null and ended_at is not null
+update job set pruned_at = now(), layout = null where id in (
+    select id from job where expires_at < now() - $2 * interval '1 second' and pruned_at is null and ended_at is not null
         and (facade <> 'email-verifier' or outcomes is not null)
     order by expires_at limit $1
     for update skip locked
@@ -25,7 +29,7 @@ returning id";
 
 /// Those of which it is not.
 pub(super) const TO_SUM_UP: &str = "
-select id from job where expires_at < now() and pruned_at is null and ended_at is not null
+select id from job where expires_at < now() - $2 * interval '1 second' and pruned_at is null and ended_at is not null
     and facade = 'email-verifier' and outcomes is null
 order by expires_at limit $1";
 
@@ -33,6 +37,7 @@ pub(super) const SUM_UP: &str = "update job set outcomes = $2 where id = $1 and 
 
 pub(super) const DROP_CHUNKS: &str = "delete from chunk where job = any ($1)";
 pub(super) const DROP_PARTS: &str = "delete from part where job = any ($1)";
+pub(super) const DROP_SHEETS: &str = "delete from sheet where job = any ($1)";
 pub(super) const DROP_TASKS: &str = "delete from task where job = any ($1)";
 
 pub(super) const DROP_HEADERS: &str = "
@@ -50,11 +55,21 @@ pub(crate) struct Pruned {
     pub(crate) jobs: usize,
 }
 
-/// Deletes what has been kept long enough; `headers`: how long after its deadline a job is still known.
-pub(crate) async fn prune(client: &mut Client, headers: Duration) -> Result<Pruned, StoreError> {
+/// How long something stays.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Stay {
+    /// Results, when they have expired: who has begun to read them reads on.
+    pub(crate) expired: Duration,
+    /// That there was a job, after its deadline.
+    pub(crate) headers: Duration,
+}
+
+/// Deletes what has been kept long enough.
+pub(crate) async fn prune(client: &mut Client, stay: Stay) -> Result<Pruned, StoreError> {
+    let Stay { expired, headers } = stay;
     let mut jobs = 0;
     loop {
-        let pruned = prune_jobs(client).await?;
+        let pruned = prune_jobs(client, expired).await?;
         jobs += pruned;
         if pruned == 0 {
             break;
@@ -75,10 +90,18 @@ pub(crate) async fn prune(client: &mut Client, headers: Duration) -> Result<Prun
     Ok(Pruned { jobs })
 }
 
-/// Expired jobs of which it is not written down yet what is told of them later.
-pub(crate) async fn to_sum_up(client: &impl GenericClient) -> Result<Vec<Uuid>, StoreError> {
+/// Jobs that expired so long ago, and of which it is not written down yet what is told of them later.
+pub(crate) async fn to_sum_up(
+    client: &impl GenericClient,
+    expired: Duration,
+) -> Result<Vec<Uuid>, StoreError> {
     let to_sum_up = client.prepare_cached(TO_SUM_UP).await?;
-    Ok(client.query(&to_sum_up, &[&JOBS_MAX]).await?.iter().map(|row| row.get(0)).collect())
+    Ok(client
+        .query(&to_sum_up, &[&LOOKED_UP_MAX, &expired.as_secs_f64()])
+        .await?
+        .iter()
+        .map(|row| row.get(0))
+        .collect())
 }
 
 /// Writes down what is told of a job's rows when their inputs are deleted.
@@ -92,11 +115,12 @@ pub(crate) async fn sum_up(
     Ok(())
 }
 
-async fn prune_jobs(client: &mut Client) -> Result<usize, StoreError> {
+async fn prune_jobs(client: &mut Client, ago: Duration) -> Result<usize, StoreError> {
     let tx = client.transaction().await?;
     let expired = tx.prepare_cached(EXPIRED).await?;
-    let jobs: Vec<Uuid> = tx.query(&expired, &[&JOBS_MAX]).await?.iter().map(|row| row.get(0)).collect();
-    for statement in [DROP_TASKS, DROP_CHUNKS, DROP_PARTS] {
+    let jobs: Vec<Uuid> =
+        tx.query(&expired, &[&JOBS_MAX, &ago.as_secs_f64()]).await?.iter().map(|row| row.get(0)).collect();
+    for statement in [DROP_TASKS, DROP_CHUNKS, DROP_PARTS, DROP_SHEETS] {
         let statement = tx.prepare_cached(statement).await?;
         tx.execute(&statement, &[&jobs]).await?;
     }
@@ -108,6 +132,8 @@ async fn prune_jobs(client: &mut Client) -> Result<usize, StoreError> {
 mod tests {
     use super::*;
     use crate::store::testing;
+
+    const STAY: Stay = Stay { expired: Duration::ZERO, headers: Duration::from_hours(1) };
 
     #[tokio::test]
     async fn answers_that_are_old_go_a_part_at_a_time() {
@@ -125,11 +151,35 @@ mod tests {
              insert into idempotency (client, key, until) values (gen_random_uuid(), '', now() + interval '1 hour')",
         );
         client.batch_execute(&many).await.unwrap();
-        prune(&mut client, Duration::from_hours(1)).await.unwrap();
+        prune(&mut client, STAY).await.unwrap();
         let parts =
             "select max(answers), sum(answers)::bigint, (select count(*) from idempotency) from deleted";
         let row = client.query_one(parts, &[]).await.unwrap();
         let [most, all, left] = [0, 1, 2].map(|column| row.get::<_, i64>(column));
         assert_eq!((most, all, left), (ENTRIES_MAX, ENTRIES_MAX + 1, 1));
+    }
+
+    #[tokio::test]
+    async fn results_go_of_a_few_jobs_at_a_time() {
+        let store = testing::store().await;
+        let mut client = store.worker().await.unwrap();
+        let many = format!(
+            "create table deleted (sheets bigint);
+             create function note() returns trigger language plpgsql as $$ begin
+                 insert into deleted select count(*) from gone; return null;
+             end $$;
+             create trigger note after delete on sheet referencing old table as gone
+                 for each statement execute function note();
+             insert into job (id, client, state, pipeline, skips, items, deadline_at, expires_at, ended_at)
+             select gen_random_uuid(), client.id, 'completed', '', '{{}}', 1, now(), now() - interval '1 second', now()
+             from client, generate_series(0, {JOBS_MAX}) where client.name = 'local';
+             insert into sheet select id, 0, 1, 1, '', '' from job",
+        );
+        client.batch_execute(&many).await.unwrap();
+        let jobs = usize::try_from(JOBS_MAX + 1).unwrap();
+        assert_eq!(prune(&mut client, STAY).await.unwrap(), Pruned { jobs });
+        let row =
+            client.query_one("select max(sheets), sum(sheets)::bigint from deleted", &[]).await.unwrap();
+        assert_eq!((row.get(0), row.get(1)), (JOBS_MAX, JOBS_MAX + 1));
     }
 }

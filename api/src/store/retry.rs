@@ -49,7 +49,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn conflicts_are_tried_again_three_times_and_nothing_else_is() {
         assert_eq!(tries(StoreError::Conflict).await, 4);
-        for error in [StoreError::Away, StoreError::Busy, StoreError::Refused] {
+        for error in
+            [|message: Box<str>| StoreError::Away(message.into()), StoreError::Busy, StoreError::Refused]
+        {
             assert_eq!(tries(error).await, 1);
         }
     }

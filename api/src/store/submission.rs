@@ -1,5 +1,5 @@
-//! Submission: a job, its chunks and its tasks, in one transaction; and what is waiting already, which decides whether it
-//! is taken.
+//! Submission: a job, its file, its chunks and its tasks, in one transaction; and what is waiting already, which decides
+//! whether it is taken.
 
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ use super::{
     billing::{self, Bill, Overdrawn},
     capacity,
     idempotency::{self, Answer},
+    sheets::{self, NewPiece},
     tasks::Parameter,
 };
 
@@ -44,9 +45,9 @@ pub(super) const WORKERS: &str =
 
 pub(super) const ADD_JOB: &str = "
 insert into job (id, client, state, pipeline, skips, items, deadline_at, expires_at, created_at, facade, callback, source,
-    filename)
+    filename, layout)
 values ($1, $2, 'running', $3, $4, $5, $6::timestamptz, $6::timestamptz + $7 * interval '1 second', $8, $9, $10, $11,
-    $12)";
+    $12, $13)";
 
 pub(super) const COPY_CHUNKS: &str =
     "copy chunk (job, no, operator, items, sealed, tokens) from stdin (format binary)";
@@ -78,6 +79,10 @@ pub(crate) struct NewJob {
     /// How long results are kept after the deadline.
     pub(crate) retention: Duration,
     pub(crate) chunks: Vec<NewChunk>,
+    /// How the file is written that it was made from, sealed.
+    pub(crate) layout: Option<Vec<u8>>,
+    /// The rows of that file, from the first on.
+    pub(crate) sheet: Vec<NewPiece>,
     /// What whoever submits is answered, where that is kept for when it is asked again.
     pub(crate) answer: Option<Answer>,
 }
@@ -118,9 +123,14 @@ pub(crate) struct Submission<'a> {
 }
 
 impl<'a> Submission<'a> {
-    /// Waits until no other job is being weighed.
-    pub(crate) async fn begin(connection: &'a mut Client, client: Uuid) -> Result<Self, StoreError> {
-        let tx = connection.transaction().await?;
+    /// Writes the job's contents, of which nobody sees anything yet, and then waits until no other job is being weighed.
+    pub(crate) async fn begin(connection: &'a mut Client, job: &NewJob) -> Result<Self, StoreError> {
+        let (tx, client) = (connection.transaction().await?, job.client);
+        // With a large file that takes a while, for which no other job has to wait.
+        copy_chunks(&tx, job).await?;
+        if !job.sheet.is_empty() {
+            sheets::copy(&tx, job.id, &job.sheet).await?;
+        }
         let take_turns = tx.prepare_cached(super::tasks::TAKE_TURNS).await?;
         tx.execute(&take_turns, &[&ADMISSION_LOCK]).await?;
         let known = tx.prepare_cached(CLIENT).await?;
@@ -157,14 +167,14 @@ impl<'a> Submission<'a> {
         Ok(usize::try_from(count).unwrap_or_default())
     }
 
-    /// Takes the job: all of it, or nothing.
+    /// Takes the job with which this began: all of it, or nothing.
     pub(crate) async fn take(self, job: &NewJob) -> Result<(), StoreError> {
         self.add(job).await?;
         self.tx.commit().await?;
         Ok(())
     }
 
-    /// Takes the job if its client can pay for it. Requests of the same client wait for the line on which that stands, so it
+    /// Takes the job with which this began, if its client can pay for it. Requests of the same client wait for the line on which that stands, so it
     /// comes last.
     pub(crate) async fn take_billed(
         self,
@@ -186,7 +196,7 @@ impl<'a> Submission<'a> {
         let items: i32 = job.chunks.iter().map(|chunk| chunk.items).sum();
         let add = tx.prepare_cached(ADD_JOB).await?;
         let retention = job.retention.as_secs_f64();
-        let parameters: [Parameter<'_>; 12] = [
+        let parameters: [Parameter<'_>; 13] = [
             &job.id,
             &job.client,
             &job.pipeline,
@@ -199,12 +209,12 @@ impl<'a> Submission<'a> {
             &job.callback,
             &job.source,
             &job.filename,
+            &job.layout,
         ];
         tx.execute(&add, &parameters).await?;
         if let Some(answer) = &job.answer {
             idempotency::keep(tx, answer).await?;
         }
-        copy_chunks(tx, job).await?;
         copy_tasks(tx, job).await?;
         let close = tx.prepare_cached(ADD_CLOSE).await?;
         tx.execute(&close, &[&super::OWN_CLIENT, &job.id, &job.deadline_at]).await?;

@@ -74,10 +74,12 @@ async fn submit_for(store: &Store, client: Uuid, minutes: &[i64]) -> Uuid {
         deadline_at: after(600),
         retention: Duration::from_hours(24),
         chunks: minutes.iter().map(chunk).collect(),
+        layout: None,
+        sheet: Vec::new(),
         answer: None,
     };
     let mut connection = store.request().await.unwrap();
-    Submission::begin(&mut connection, client).await.unwrap().take(&job).await.unwrap();
+    Submission::begin(&mut connection, &job).await.unwrap().take(&job).await.unwrap();
     id
 }
 

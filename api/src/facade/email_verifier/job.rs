@@ -14,7 +14,7 @@ pub(crate) struct JobStatus<'a> {
     job_id: Uuid,
     /// `pending`, `processing`, `completed` or `cancelled`.
     status: &'static str,
-    /// What it was made from: `batch`, a list.
+    /// What it was made from: `batch`, a list, or `csv`, a file.
     source_type: &'a str,
     total_count: i32,
     /// Items with a verdict.
@@ -95,7 +95,7 @@ impl<'a> JobStatus<'a> {
     ) -> Self {
         let stats = Stats::of(job.items, counts);
         let is_completed = matches!(job.end(), Some(End::Done | End::DeadlinePassed));
-        let has_results = is_completed && job.pruned_at.is_none() && !job.is_expired;
+        let has_results = is_completed && !job.has_expired();
         Self {
             job_id: job.id,
             status: status(job),

@@ -77,7 +77,7 @@ impl ChunkRun {
             clock: Arc::new(SystemClock),
             client: Some(self.leased.task.client.to_string().into()),
             attempt: u32::try_from(self.stored.round).unwrap_or_default(),
-            canceled,
+            canceled: Some(canceled),
         };
         let mut subjects: Vec<Subject> = self.items.iter().map(subject).collect();
         let duplicates = subjects.split_off(self.items.partition_point(|item| item.duplicate_of.is_none()));
@@ -86,7 +86,7 @@ impl ChunkRun {
             let mut batch = Batch::new(subjects).watched(watcher);
             let reports = pipeline.run(&cx, &mut batch).await;
             if let Some(metrics) = metrics {
-                metrics.passed(pipeline.name(), &reports);
+                metrics.of_pipeline(&pipeline).passed(&reports);
             }
             let mut subjects = batch.into_subjects();
             let mut batch = Batch::new(duplicates);

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::add;
 use crate::{
-    jobs::results::{cause, open_chunk, without_answer},
+    jobs::results::{cause, open_chunk, whole, without_answer},
     store::{
         StoreError,
         jobs::{End, Ending, Progress},
@@ -78,14 +78,17 @@ impl Tally {
         let kept = ending.chunk(chunk.no, chunk.is_dead).await?;
         let (keys, job, how) = (self.keys.clone(), self.job, self.how);
         // That takes milliseconds, for which others of this thread would wait.
-        let opened = spawn_blocking(move || open_chunk(&keys, job, &kept, Some(how), Timestamp::UNIX_EPOCH));
+        let opened = spawn_blocking(move || open_chunk(&keys, job, &kept, Some(how), whole));
         let opened = opened.await.map_err(|_| StoreError::Refused("opening a chunk panicked".into()))??;
         self.is_lost |= opened.is_lost;
-        for judged in opened.verdicts {
-            self.opened.insert(judged.row, judged.verdict.judgement.category);
+        for (row, judged) in opened.verdicts {
+            self.opened.insert(row, judged.verdict.judgement.category);
         }
-        for judged in opened.without_answer {
-            self.opened.entry(judged.row).or_insert(judged.verdict.judgement.category);
+        if let Some((cause, items)) = opened.without_answer {
+            let category = category_without_answer(cause);
+            for row in items.into_keys() {
+                self.opened.entry(row).or_insert(category);
+            }
         }
         Ok(())
     }

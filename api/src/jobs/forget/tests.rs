@@ -1,5 +1,7 @@
 //! People who are removed from jobs that wait, are at work or have ended.
 
+use std::fmt::Write as _;
+
 use jiff::Timestamp;
 use mailsonde_engine::{Category, Verdict};
 use uuid::Uuid;
@@ -8,12 +10,14 @@ use super::*;
 use crate::{
     jobs::{
         results,
-        testing::{claim, judged, submit, write},
+        rows::sheet,
+        testing::{claim, judged, submit, submit_file, write},
     },
     store::{
         LOCAL_CLIENT, OWN_CLIENT, chunks,
         history::Refusal,
         jobs::{contents, job, pause},
+        sheets,
         testing::{self, store_without_tasks as store},
     },
 };
@@ -212,4 +216,62 @@ async fn answers_in_which_somebody_stands_are_not_given_again() {
     assert_eq!(forget(&store, &jane()).await.unwrap(), Forgotten { history: 0, rows: 0, answers: 1 });
     assert!(matches!(claim(&client, LOCAL_CLIENT, b"1", minute).await.unwrap(), Claimed::Ours(_)));
     assert!(matches!(claim(&client, LOCAL_CLIENT, b"2", minute).await.unwrap(), Claimed::Answered { .. }));
+}
+
+/// The file of a job as it is now, without its header, in pieces.
+async fn file(store: &Store, job: Uuid) -> Vec<String> {
+    let client = store.worker().await.unwrap();
+    let mut pieces = Vec::new();
+    for span in sheets::spans(&client, job).await.unwrap() {
+        let sealed = sheets::piece(&client, job, span.no).await.unwrap().unwrap();
+        let text = sheet::open_piece(store.keys(), job, span.no, &sealed).unwrap();
+        assert_eq!(sheet::read(&text).unwrap().count(), span.rows as usize);
+        let octets = sheet::read(&text).unwrap().flat_map(|row| [row.content, row.end].concat()).collect();
+        pieces.push(String::from_utf8(octets).unwrap());
+    }
+    pieces
+}
+
+#[tokio::test]
+async fn of_a_file_the_whole_row_goes_and_no_other_one_moves() {
+    let store = store().await;
+    let rows = "Joe;joe@example.com;1\n\
+        \"Jane; of \"\"here\"\"\";\" JANE@example.com\";\"two\nlines\"\n\n\
+        Jane;jane@EXAMPLE.com\nknows jane@example.com;ann@example.com;\n";
+    let ours = submit_file(&store, LOCAL_CLIENT, format!("name;email;note\n{rows}").as_bytes()).await;
+    let theirs = submit_file(&store, OWN_CLIENT, b"email\njane@example.com\nJo\xe9@example.com").await;
+    let kept = "Joe;joe@example.com;1\n;;\n\n;\nknows jane@example.com;ann@example.com;\n";
+    assert_eq!(forget(&store, &jane()).await.unwrap().rows, 3);
+    assert_eq!(file(&store, ours).await, [kept]);
+    let mut client = store.worker().await.unwrap();
+    for client_of in [LOCAL_CLIENT, OWN_CLIENT] {
+        let of_jane = tokens_of(store.keys(), client_of, &jane());
+        assert_eq!(sheets::holders(&mut client, client_of, &of_jane).await.unwrap(), []);
+    }
+    let sealed = sheets::piece(&client, theirs, 0).await.unwrap().unwrap();
+    let text = sheet::open_piece(store.keys(), theirs, 0, &sealed).unwrap();
+    let of: Vec<_> = sheet::read(&text).unwrap().map(|row| (row.content, row.end, row.cells)).collect();
+    assert_eq!(of, [(&b""[..], &b"\n"[..], 1), (b"Jo\xe9@example.com", b"", 1)]);
+    // Accents are read as the file has them.
+    let joe = Address::new("jo\u{e9}", "example.com");
+    assert_eq!(forget(&store, &joe).await.unwrap().rows, 1);
+    assert_eq!(forget(&store, &jane()).await.unwrap().rows, 0);
+}
+
+#[tokio::test]
+async fn in_a_file_of_many_pieces_only_those_of_the_person_change() {
+    let store = store().await;
+    let mut text = String::from("email,note\n");
+    let note = "x".repeat(1000);
+    (0..600).for_each(|row| writeln!(text, "user{row}@example.com,{note}").unwrap());
+    writeln!(text, "{JANE},{note}").unwrap();
+    let job = submit_file(&store, LOCAL_CLIENT, text.as_bytes()).await;
+    let sealed = async |no| {
+        let client = store.worker().await.unwrap();
+        sheets::piece(&client, job, no).await.unwrap().unwrap()
+    };
+    let before = [sealed(0).await, sealed(1).await, sealed(2).await];
+    assert_eq!(forget(&store, &jane()).await.unwrap(), Forgotten { history: 0, rows: 1, answers: 0 });
+    assert!(before[0] == sealed(0).await && before[1] == sealed(1).await && before[2] != sealed(2).await);
+    assert!(file(&store, job).await[2].ends_with(&format!("user599@example.com,{note}\n,\n")));
 }

@@ -8,13 +8,16 @@ use crate::{
     jobs::{
         ending,
         rows::outcomes::Outcome,
-        testing::{claim, judged, submit, write_part},
+        testing::{claim, judged, submit, submit_file, write_part},
     },
-    store::{LOCAL_CLIENT, jobs::End, testing::store_without_tasks as store},
+    store::{LOCAL_CLIENT, jobs::End, sheets, testing::store_without_tasks as store},
 };
 
 const INPUTS: [&str; 3] = ["jane@example.com", "joe@example.com", "jim@example.com"];
 const DAY: Duration = Duration::from_hours(24);
+
+/// So long ago that nobody reads any more.
+const EXPIRED: &str = "expires_at = now() - interval '62 minutes'";
 
 async fn run(store: &Store, statement: &str) {
     store.worker().await.unwrap().batch_execute(statement).await.unwrap();
@@ -56,6 +59,10 @@ async fn of_a_product_that_tells_of_them_later_rows_stay_and_nobody_is_named() {
     let without_inputs: Vec<_> =
         before.into_iter().map(|outcome| Outcome { input: None, ..outcome }).collect();
     assert_eq!(told(&store, job).await, without_inputs);
+    // Who has begun to read them reads on.
+    run(&store, "update job set expires_at = now() - interval '1 hour'").await;
+    assert_eq!(prune(&store, DAY).await.unwrap(), Pruned { jobs: 0 });
+    run(&store, &format!("update job set {EXPIRED}")).await;
     assert_eq!(prune(&store, DAY).await.unwrap(), Pruned { jobs: 1 });
     let client = store.worker().await.unwrap();
     for table in ["chunk", "part"] {
@@ -74,7 +81,7 @@ async fn of_a_product_that_tells_of_them_later_rows_stay_and_nobody_is_named() {
 async fn of_other_jobs_nothing_is_left_but_that_they_were() {
     let store = store().await;
     let job = ended(&store).await;
-    run(&store, "update job set expires_at = now() - interval '1 second'").await;
+    run(&store, &format!("update job set {EXPIRED}")).await;
     assert_eq!(prune(&store, DAY).await.unwrap(), Pruned { jobs: 1 });
     assert_eq!(told(&store, job).await, []);
     let outcomes = store.worker().await.unwrap().query_one("select outcomes from job", &[]).await.unwrap();
@@ -85,8 +92,30 @@ async fn of_other_jobs_nothing_is_left_but_that_they_were() {
 async fn what_expires_between_is_left_for_the_next_time() {
     let store = store().await;
     let job = ended(&store).await;
-    run(&store, "update job set facade = 'email-verifier', expires_at = now() - interval '1 second'").await;
+    run(&store, &format!("update job set facade = 'email-verifier', {EXPIRED}")).await;
     let mut client = store.worker().await.unwrap();
-    assert_eq!(retention::prune(&mut client, DAY).await.unwrap(), Pruned { jobs: 0 });
+    let stay = Stay { expired: READ_OUT, headers: DAY };
+    assert_eq!(retention::prune(&mut client, stay).await.unwrap(), Pruned { jobs: 0 });
     assert_eq!(told(&store, job).await.len(), 3);
+}
+
+#[tokio::test]
+async fn files_go_with_the_rows_of_their_jobs() {
+    let store = store().await;
+    let [job, other] = [
+        submit_file(&store, LOCAL_CLIENT, b"email,note\njane@example.com,1\n").await,
+        submit_file(&store, LOCAL_CLIENT, b"email\njoe@example.com\n").await,
+    ];
+    assert!(ending::end(&store, job, End::DeadlinePassed).await.unwrap());
+    let client = store.worker().await.unwrap();
+    client.execute(&format!("update job set {EXPIRED} where id = $1"), &[&job]).await.unwrap();
+    assert_eq!(prune(&store, DAY).await.unwrap(), Pruned { jobs: 1 });
+    assert_eq!(sheets::spans(&client, job).await.unwrap(), []);
+    assert_eq!(sheets::layout(&client, job).await.unwrap(), None);
+    assert!(sheets::piece(&client, job, 0).await.unwrap().is_none());
+    assert_eq!(sheets::spans(&client, other).await.unwrap().len(), 1);
+    assert!(sheets::layout(&client, other).await.unwrap().is_some());
+    // Whoever deletes a job by hand leaves none of its file.
+    client.execute("delete from job where id = $1", &[&other]).await.unwrap();
+    assert_eq!(sheets::spans(&client, other).await.unwrap(), []);
 }

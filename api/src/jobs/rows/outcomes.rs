@@ -7,9 +7,12 @@
 //! Each distinct one stands in the text once. A row is the number of its own from 0, row 1 first; null is a row of which
 //! there is nothing to tell.
 
-use std::collections::HashMap;
+use std::{
+    collections::HashMap,
+    hash::{Hash, Hasher},
+};
 
-use mailsonde_engine::{Category, Confidence, Reason};
+use mailsonde_engine::{Category, Confidence, Judgement, Reason};
 use serde::{Deserialize, Serialize};
 
 use super::{RowsError, Version, verdicts::Judged};
@@ -36,6 +39,25 @@ pub(crate) struct Said {
     pub(crate) confidence: Confidence,
 }
 
+impl Hash for Said {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let Self { category, group, reason, confidence } = self;
+        (category, group, reason, confidence.as_f64().to_bits()).hash(state);
+    }
+}
+
+impl From<&Judgement> for Said {
+    fn from(judgement: &Judgement) -> Self {
+        let reason = judgement.reason.as_ref();
+        Self {
+            category: judgement.category,
+            group: reason.map(Reason::group).map(Into::into),
+            reason: reason.map(Reason::word).map(Into::into),
+            confidence: judgement.confidence,
+        }
+    }
+}
+
 /// How [`Said`] is written.
 #[derive(Serialize, Deserialize)]
 struct Columns(Category, Option<Box<str>>, Option<Box<str>>, Confidence);
@@ -54,14 +76,7 @@ impl From<Said> for Columns {
 
 impl From<Judged> for Outcome {
     fn from(judged: Judged) -> Self {
-        let judgement = judged.verdict.judgement;
-        let reason = judgement.reason.as_ref();
-        let said = Said {
-            category: judgement.category,
-            group: reason.map(Reason::group).map(Into::into),
-            reason: reason.map(Reason::word).map(Into::into),
-            confidence: judgement.confidence,
-        };
+        let said = Said::from(&judged.verdict.judgement);
         Self { row: judged.row, input: Some(judged.verdict.input), said }
     }
 }
@@ -92,17 +107,35 @@ pub(crate) fn write(items: u32, outcomes: Vec<Outcome>) -> Vec<u8> {
     serde_json::to_vec(&Text { version: Version, said, rows }).expect("words and numbers are JSON")
 }
 
+/// What is left of a job's rows.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Left {
+    /// The distinct outcomes.
+    pub(crate) said: Vec<Said>,
+    /// The place of each row's own among them, row 1 first; none of a row of which there is nothing to tell.
+    pub(crate) rows: Vec<Option<u32>>,
+}
+
+/// The outcomes of a text, each once.
+pub(crate) fn read_left(text: &[u8]) -> Result<Left, RowsError> {
+    let Text { said, rows, .. } = super::read(text)?;
+    let leads = |number: u32| usize::try_from(number).is_ok_and(|number| number < said.len());
+    for (row, number) in (1..).zip(&rows) {
+        if number.is_some_and(|number| !leads(number)) {
+            return Err(RowsError::Dangling(row));
+        }
+    }
+    Ok(Left { said, rows })
+}
+
 /// The outcomes of a text, by row.
 pub(crate) fn read(text: &[u8]) -> Result<Vec<Outcome>, RowsError> {
-    let text: Text = super::read(text)?;
-    let mut outcomes = Vec::with_capacity(text.rows.len());
-    for (row, number) in (1..).zip(&text.rows) {
-        let Some(number) = number else { continue };
-        let said = usize::try_from(*number).ok().and_then(|number| text.said.get(number));
-        let said = said.ok_or(RowsError::Dangling(row))?.clone();
-        outcomes.push(Outcome { row, input: None, said });
-    }
-    Ok(outcomes)
+    let Left { said, rows } = read_left(text)?;
+    let outcome = |(row, number): (u32, Option<u32>)| {
+        let said = said.get(usize::try_from(number?).ok()?)?.clone();
+        Some(Outcome { row, input: None, said })
+    };
+    Ok((1..).zip(rows).filter_map(outcome).collect())
 }
 
 #[cfg(test)]

@@ -21,6 +21,7 @@
 //! what is past [`TEXT_OCTETS_MAX`] of other texts. The judge reads neither, so the evidence still leads to the same
 //! judgement.
 
+pub(crate) mod brief;
 mod columns;
 mod dictionary;
 mod entries;

@@ -5,7 +5,7 @@ use std::{ops::Range, sync::Arc};
 use mailsonde_config::Settings;
 
 use super::*;
-use crate::jobs::rows::items as stored_items;
+use crate::jobs::{rows::items as stored_items, testing::new_job};
 use crate::store::{
     LOCAL_CLIENT, Shared,
     capacity::{self, CapacityRow},
@@ -33,6 +33,7 @@ fn request(domain: &str, rows: Range<u32>, window: Duration) -> Request {
         retention: None,
         is_billed: false,
         inputs: rows.map(|row| format!("user{row}@{domain}")).collect(),
+        sheet: None,
         answer: None,
     }
 }
@@ -43,11 +44,23 @@ async fn run(store: &Shared, statement: &str) {
 
 async fn backlog(store: &Shared) -> (Timestamp, Vec<Backlog>) {
     let mut connection = store.request().await.unwrap();
-    let submission = Submission::begin(&mut connection, LOCAL_CLIENT).await.unwrap();
+    let job = new_job(store, LOCAL_CLIENT, new_id(), &[]);
+    let submission = Submission::begin(&mut connection, &job).await.unwrap();
     (submission.now, submission.backlog().await.unwrap())
 }
 
 const HOUR: Duration = Duration::from_hours(1);
+
+#[test]
+fn the_room_of_a_file_is_taken_as_long_as_something_of_its_job_is_held() {
+    let room = Arc::new(());
+    let sheet = Sheet { layout: vec![1], pieces: Vec::new(), room: Some(Box::new(room.clone())) };
+    let request = Request { sheet: Some(sheet), ..request("example.com", 0..2, HOUR) };
+    let prepared = Prepared::of(&testing::keys(), HOUR, request);
+    assert_eq!((prepared.job.chunks.len(), Arc::strong_count(&room)), (1, 2));
+    drop(prepared);
+    assert_eq!(Arc::strong_count(&room), 1);
+}
 
 #[tokio::test]
 async fn an_operator_that_was_heard_to_be_slow_has_less_room() {
@@ -108,8 +121,9 @@ fn nobody_is_asked_about_a_duplicate() {
     let cuts = cut_by_operator(&inputs, &duplicates);
     assert_eq!((cuts.len(), cuts[0].asks, &*cuts[0].rows), (1, 2, &[0, 1, 2, 3][..]));
     let keys = testing::keys();
-    let request = Request { inputs, ..request("", 0..0, HOUR) };
-    let (job, chunks) = (request.id, seal(&keys, &request, &cuts, &duplicates));
+    let tokens = tokens(&keys, LOCAL_CLIENT, inputs.iter().map(String::as_str));
+    let (job, chunks) =
+        (Uuid::from_u128(7), seal(&keys, Uuid::from_u128(7), &inputs, &tokens, &cuts, &duplicates));
     let plain = keys.open(Row::Chunk { job, no: 0 }, &chunks[0].sealed).unwrap();
     let of: Vec<_> = stored_items::read(&plain).unwrap().iter().map(|item| item.duplicate_of).collect();
     assert_eq!(of, [None, Some(1), Some(1), None]);

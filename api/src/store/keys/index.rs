@@ -18,6 +18,11 @@ const TOKEN_OCTETS: usize = 16;
 pub(crate) struct Token([u8; 4 + TOKEN_OCTETS]);
 
 impl Token {
+    /// The one of these octets; none of as many as no token has.
+    pub(crate) fn of(octets: &[u8]) -> Option<Self> {
+        octets.try_into().ok().map(Self)
+    }
+
     /// The octets, as the store has them.
     pub(crate) fn as_slice(&self) -> &[u8] {
         &self.0

@@ -92,6 +92,18 @@ pub(crate) enum Row<'a> {
         /// The job.
         job: Uuid,
     },
+    /// How the file is written that a job was made from.
+    Layout {
+        /// The job.
+        job: Uuid,
+    },
+    /// Rows of the file that a job was made from.
+    Sheet {
+        /// The job.
+        job: Uuid,
+        /// The piece within it.
+        no: i32,
+    },
     /// Where a client wants to be told of its usage.
     AlertUrl {
         /// The client.
@@ -196,6 +208,11 @@ fn bound(id: KeyId, row: Row<'_>) -> Vec<u8> {
         Row::WebhookError { id } => bound_to(&mut bound, 19, id),
         Row::Filename { job: id } => bound_to(&mut bound, 20, id),
         Row::Outcomes { job: id } => bound_to(&mut bound, 21, id),
+        Row::Layout { job: id } => bound_to(&mut bound, 23, id),
+        Row::Sheet { job, no } => {
+            bound_to(&mut bound, 24, job);
+            bound.extend_from_slice(&no.to_be_bytes());
+        }
         Row::AlertUrl { client } => {
             bound.push(5);
             bound.extend_from_slice(client.as_bytes());
@@ -260,6 +277,9 @@ mod tests {
             Row::WebhookError { id: JOB },
             Row::Filename { job: JOB },
             Row::Outcomes { job: JOB },
+            Row::Layout { job: JOB },
+            Row::Sheet { job: JOB, no: 0 },
+            Row::Sheet { job: JOB, no: 3 },
             Row::Answer { client: JOB, key: b"" },
             Row::Answer { client: JOB, key: b"a" },
             Row::Answer { client: JOB, key: b"ab" },

@@ -129,7 +129,26 @@ alter table job
     -- Where its end is told, sealed.
     add column callback bytea,
     -- What is told of its rows when inputs and evidence are deleted, sealed.
-    add column outcomes bytea;
+    add column outcomes bytea,
+    -- How the file is written that it was made from, and what its columns are, sealed.
+    add column layout   bytea;
+
+-- Rows of the file that a job was made from, as they came.
+create table sheet (
+    -- It is written before its job, in the same transaction.
+    job       uuid not null references job on delete cascade deferrable initially deferred,
+    no        int not null,
+    -- The job's row that is the first of these.
+    first_row int not null,
+    rows      int not null,
+    -- The rows, sealed.
+    sealed    bytea not null,
+    -- Eight octets a row, by which a person is found who wants to be forgotten.
+    tokens    bytea not null,
+    primary key (job, no)
+);
+-- Sealed text cannot be compressed.
+alter table sheet alter column sealed set storage external, alter column tokens set storage external;
 
 alter table task
     drop constraint task_kind_check,

@@ -4,7 +4,7 @@
 use std::time::Instant;
 
 use super::*;
-use crate::store::{jobs, retention};
+use crate::store::{jobs, retention, sheets};
 
 /// Within this time a caller is to hear that there will be no answer.
 const SOON: Duration = Duration::from_secs(2);
@@ -64,7 +64,13 @@ async fn header(store: &Store, job: Uuid) -> jobs::JobRow {
 }
 
 async fn try_submit(store: &Store) -> Result<(), StoreError> {
-    let job = NewJob {
+    let mut client = store.request().await?;
+    let job = job_to_be();
+    Submission::begin(&mut client, &job).await?.take(&job).await
+}
+
+fn job_to_be() -> NewJob {
+    NewJob {
         id: Uuid::now_v7(),
         client: LOCAL_CLIENT,
         facade: "local",
@@ -76,10 +82,31 @@ async fn try_submit(store: &Store) -> Result<(), StoreError> {
         deadline_at: Timestamp::now() + SignedDuration::from_hours(1),
         retention: Duration::from_hours(1),
         chunks: Vec::new(),
+        layout: None,
+        sheet: Vec::new(),
         answer: None,
+    }
+}
+
+#[tokio::test]
+async fn the_file_of_a_job_is_written_before_others_have_to_wait_for_it() {
+    let store = idle_store().await;
+    let piece = sheets::NewPiece { rows: 1, sealed: vec![1], tokens: vec![0; 8] };
+    let job = NewJob { sheet: vec![piece], ..job_to_be() };
+    let (mut client, mut other) = (store.worker().await.unwrap(), store.worker().await.unwrap());
+    let weighing = Submission::begin(&mut other, &job_to_be()).await.unwrap();
+    let written =
+        "select count(*) from pg_locks where relation = 'sheet'::regclass and mode = 'RowExclusiveLock'";
+    let submitting = async { Submission::begin(&mut client, &job).await.unwrap().take(&job).await.unwrap() };
+    let looking = async {
+        while ask(&store, WAITS).await == "0" {}
+        assert_eq!(ask(&store, written).await, "1");
+        assert_eq!(ask(&store, "select count(*) from sheet").await, "0");
+        drop(weighing);
     };
-    let mut client = store.request().await?;
-    Submission::begin(&mut client, LOCAL_CLIENT).await?.take(&job).await
+    tokio::join!(submitting, looking);
+    assert_eq!(sheets::spans(&client, job.id).await.unwrap().len(), 1);
+    assert_eq!(ask(&store, "select count(*) from job").await, "1");
 }
 
 #[tokio::test]
@@ -110,7 +137,7 @@ async fn results_that_go_while_they_are_read_are_read_whole() {
     let reading = async { jobs::kept(&mut client, job).await.unwrap().unwrap() };
     let going = async {
         while ask(&store, WAITS).await == "0" {}
-        let gone = tx.query(retention::EXPIRED, &[&1_i64]).await.unwrap();
+        let gone = tx.query(retention::EXPIRED, &[&1_i64, &0.0_f64]).await.unwrap();
         assert_eq!(gone.len(), 1);
         for statement in [retention::DROP_CHUNKS, retention::DROP_PARTS] {
             tx.execute(statement, &[&vec![job]]).await.unwrap();

@@ -159,17 +159,17 @@ async fn what_was_kept_long_enough_goes() {
     run(&store, "insert into worker (id, host, seen_at) values (gen_random_uuid(), 'gone', now() - interval '2 days')")
         .await;
     let mut client = store.worker().await.unwrap();
-    let headers = Duration::from_hours(24);
-    assert_eq!(retention::prune(&mut client, headers).await.unwrap().jobs, 1);
+    let stay = retention::Stay { expired: Duration::ZERO, headers: Duration::from_hours(24) };
+    assert_eq!(retention::prune(&mut client, stay).await.unwrap().jobs, 1);
     for table in ["chunk", "part", "task"] {
         let left = format!("select string_agg(distinct job::text, ',') from {table}");
         assert_eq!(ask(&store, &left).await, young.to_string(), "{table}");
     }
     assert_eq!(ask(&store, "select count(*) from worker").await, "0");
     assert!(header(&store, old).await.pruned_at.is_some());
-    assert_eq!(retention::prune(&mut client, headers).await.unwrap().jobs, 0);
+    assert_eq!(retention::prune(&mut client, stay).await.unwrap().jobs, 0);
     run(&store, "update job set deadline_at = now() - interval '25 hours'").await;
-    retention::prune(&mut client, headers).await.unwrap();
+    retention::prune(&mut client, stay).await.unwrap();
     assert!(jobs::job(&client, old).await.unwrap().is_none());
     assert_eq!(header(&store, young).await.pruned_at, None);
 }

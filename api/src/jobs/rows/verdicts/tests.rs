@@ -335,6 +335,31 @@ fn a_probed_row_has_at_most_256_octets() {
     }
 }
 
+#[test]
+fn in_brief_the_same_is_read() {
+    let at_one = |_| ["gmail.com", "mx1.example", "mx2.example"].map(Into::into);
+    let mut verdicts = probed(at_one);
+    verdicts[7].is_final = false;
+    let text = write(&verdicts);
+    let briefs = brief::read(&text).unwrap();
+    assert_eq!(briefs.rows.len(), verdicts.len());
+    for (brief, judged) in briefs.rows.iter().zip(read_back(&verdicts)) {
+        let judgement = &briefs.judgements[brief.judgement];
+        assert_eq!((brief.row, brief.verified_at), (judged.row, judged.verified_at));
+        assert_eq!(brief.is_final, judged.is_final);
+        assert_eq!(*judgement, judged.verdict.judgement);
+    }
+    let mut text: Value = serde_json::from_slice(&text).unwrap();
+    let mut told = |column: usize, wrong: Value| {
+        text["rows"][1][column] = wrong;
+        brief::read(text.to_string().as_bytes()).unwrap_err()
+    };
+    assert_eq!(told(2, json!(700)), RowsError::Dangling(2));
+    assert_eq!(told(5, json!(i64::MAX)), RowsError::Dangling(2));
+    text["v"] = json!(2);
+    assert_eq!(brief::read(text.to_string().as_bytes()).unwrap_err(), RowsError::Newer(2));
+}
+
 fn small() -> Vec<Judged> {
     vec![judged(1, verdict("jane@example.com", [Finding::FreeProvider], Policy::default()))]
 }
