@@ -15,7 +15,7 @@ use super::{
     client::ClientCommand, csv::CsvArgs, key::KeyCommand, log::LogLevel, plugin::PluginCommand,
     webhook::WebhookCommand,
 };
-use crate::bounces;
+use crate::{access::Facade, bounces};
 
 /// Verify email addresses without sending mail.
 #[derive(Debug, Parser)]
@@ -75,7 +75,11 @@ pub(super) enum Command {
     /// Bring the database's schema up to date; every command that needs it does so too
     Migrate,
     /// Print the `OpenAPI` 3.1 document of the API
-    Openapi,
+    Openapi {
+        /// Of one product alone, to make its clients from [default: all that is served]
+        #[arg(long, value_enum, value_name = "PRODUCT")]
+        facade: Option<Facade>,
+    },
     /// Print a completion script for a shell
     Completions {
         /// The shell

@@ -89,6 +89,7 @@ fn submits(service: &Service, args: &SubmitArgs, inputs: Vec<String>) -> Result<
         retention: None,
         is_billed: false,
         inputs,
+        sheet: None,
         answer: None,
     };
     let id = match runtime.block_on(submit(store, &config, &site, request)) {

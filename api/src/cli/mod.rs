@@ -15,6 +15,7 @@ mod job;
 mod key;
 mod log;
 mod meaning;
+mod openapi;
 mod output;
 mod pass;
 mod plugin;
@@ -38,8 +39,6 @@ use clap::{CommandFactory, Parser};
 use mailsonde_config::{ConfigError, PipelineConfig, Settings, did_you_mean};
 
 use args::{Args, Command};
-
-use crate::http;
 
 /// Something the caller has to mend: printed without a trace, exit status 2.
 #[derive(Debug, thiserror::Error)]
@@ -86,10 +85,7 @@ fn dispatch(args: Args) -> Result<()> {
         Command::Webhook(command) => webhook::run(file, &command),
         Command::Forget(args) => forget::run(file, &args),
         Command::Migrate => work::migrate(file),
-        Command::Openapi => {
-            let document = http::document().to_pretty_json()?;
-            Ok(writeln!(io::stdout(), "{document}")?)
-        }
+        Command::Openapi { facade } => openapi::run(facade),
         Command::Completions { shell } => {
             // Into memory first: the generator panics when the reader of a pipe leaves.
             let mut script = Vec::new();

@@ -21,10 +21,12 @@ use crate::{
     access::Directory,
     assembly::{self, Variants},
     billing::{self, Ledger},
-    http::{App, Failed, Front, HttpConfig, Limiter, PIPELINE, Server, Stats},
+    http::{App, Failed, Front, HttpConfig, Limiter, PIPELINE, Pages, Server, Stats, Uploads},
     jobs::{
         capacity::Site,
         config::JobsConfig,
+        download::Places,
+        estimate::Estimate,
         work::{Ties, work},
     },
     metrics::Metrics,
@@ -102,12 +104,16 @@ async fn serve(settings: Arc<Settings>, http: HttpConfig, args: &ServeArgs) -> R
     let app = Arc::new(App {
         directory: Directory::new(store.clone()),
         ledger: Ledger::new(store.clone()),
-        verify: Variants::new(pipeline.clone(), settings.clone()),
+        verify: Variants::new(pipeline.clone(), settings.clone(), metrics.clone()),
         site: Site::new(&settings, &jobs)?,
+        estimate: Estimate::new(),
         jobs,
         guard: Guard::new(settings.section("webhooks")?, process.parts.resolver()?),
         policy: assembly::policy(&settings)?,
         limiter: Limiter::new(&http),
+        downloads: Places::new(metrics.downloads.clone()),
+        pages: Pages::new(&metrics),
+        uploads: Uploads::new(metrics.uploads.clone()),
         store: store.clone(),
         metrics,
         failed,
@@ -156,6 +162,9 @@ async fn sweep(app: Arc<App>) {
     loop {
         ticks.tick().await;
         app.limiter.sweep();
+        if let Err(error) = app.estimate.refresh(&app.store).await {
+            tracing::warn!("how fast jobs are done is not known: {error}");
+        }
         // Workers do it too; there may be none.
         if let Err(error) = billing::sweep(&app.store).await {
             tracing::warn!("credits that dead processes held are not given back: {error}");

@@ -5,12 +5,18 @@ use std::sync::Arc;
 
 use mailsonde_engine::Policy;
 
-use super::{email_verifier::Stats, failed::Failed, ongoing::Ongoing, rate::Limiter};
+use super::{
+    email_verifier::{Pages, Stats},
+    failed::Failed,
+    ongoing::Ongoing,
+    rate::Limiter,
+    uploads::Uploads,
+};
 use crate::{
     access::Directory,
     assembly::Variants,
     billing::Ledger,
-    jobs::{capacity::Site, config::JobsConfig},
+    jobs::{capacity::Site, config::JobsConfig, download::Places, estimate::Estimate},
     metrics::Metrics,
     store::Shared,
     webhooks::Guard,
@@ -31,6 +37,8 @@ pub(crate) struct App {
     pub(crate) verify: Variants,
     /// The table `[jobs]`.
     pub(crate) jobs: JobsConfig,
+    /// How long jobs are likely to take.
+    pub(crate) estimate: Estimate,
     /// What there is to plan jobs with.
     pub(crate) site: Site,
     /// Where webhooks may go.
@@ -43,6 +51,12 @@ pub(crate) struct App {
     pub(crate) limiter: Limiter,
     /// Failed authentication, for each address.
     pub(crate) failed: Arc<Failed>,
+    /// Files that are read.
+    pub(crate) downloads: Places,
+    /// Large pages of results that are read.
+    pub(crate) pages: Pages,
+    /// Files that are taken.
+    pub(crate) uploads: Uploads,
     /// Requests that go on when their clients have gone.
     pub(crate) ongoing: Ongoing,
     /// What the installation knows.

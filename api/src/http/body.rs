@@ -18,6 +18,7 @@ use tokio::time::timeout;
 
 use super::{
     digested::{Digest, Digested},
+    form::{FORM_TIME_MAX, is_form},
     invalid::Invalid,
     refusal::Refusal,
 };
@@ -39,8 +40,8 @@ const REST_TIME_MAX: Duration = Duration::from_secs(2);
 
 /// The body of a request, not yet read.
 pub(crate) struct Received {
-    headers: HeaderMap,
-    body: Body,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Body,
 }
 
 impl<S: Send + Sync> FromRequest<S> for Received {
@@ -71,13 +72,14 @@ impl Received {
 
 /// Reads a whole body.
 async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, Refusal> {
-    read_by(headers, body, BODY_MAX, async |body| Ok(body.collect().await?.to_bytes())).await
+    read_by(headers, body, BODY_MAX, BODY_TIME_MAX, async |body| Ok(body.collect().await?.to_bytes())).await
 }
 
 /// The digest of a whole body, of which nothing is held.
 pub(super) async fn digest(headers: &HeaderMap, body: Body) -> Result<Digest, Refusal> {
-    let (body, whole) = Digested::of(body);
-    read_by(headers, body, COMPARED_MAX, async |mut body| {
+    let (body, whole) = Digested::of(headers, body);
+    let time_max = if is_form(headers) { FORM_TIME_MAX } else { BODY_TIME_MAX };
+    read_by(headers, body, COMPARED_MAX, time_max, async |mut body| {
         while let Some(frame) = body.frame().await {
             frame?;
         }
@@ -92,17 +94,11 @@ async fn read_by<T>(
     headers: &HeaderMap,
     mut body: Body,
     octets_max: usize,
+    time_max: Duration,
     read: impl AsyncFnOnce(Limited<&mut Body>) -> Result<T, BoxError>,
 ) -> Result<T, Refusal> {
-    let said = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-    if said.is_some_and(|length| length > octets_max as u64) {
-        // Who asks before sending, has not sent.
-        if !headers.contains_key(EXPECT) {
-            read_rest(&mut body).await;
-        }
-        return Err(Refusal::TooLarge(octets_max));
-    }
-    match timeout(BODY_TIME_MAX, read(Limited::new(&mut body, octets_max))).await {
+    is_within(headers, &mut body, octets_max).await?;
+    match timeout(time_max, read(Limited::new(&mut body, octets_max))).await {
         Err(_) => Err(Refusal::TooSlow),
         Ok(Ok(read)) => Ok(read),
         Ok(Err(error)) if error.is::<LengthLimitError>() => {
@@ -112,6 +108,24 @@ async fn read_by<T>(
         // The client has gone, or its chunks are none. Nobody hears the answer in the first case.
         Ok(Err(_)) => Err(Refusal::of(Invalid::new(["body"], "body_incomplete", "The body is not complete"))),
     }
+}
+
+/// How long a body is to be, where that is said; it is no longer than it may be.
+pub(super) async fn is_within(
+    headers: &HeaderMap,
+    body: &mut Body,
+    octets_max: usize,
+) -> Result<Option<usize>, Refusal> {
+    let said = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    let length = said.map(|length| usize::try_from(length).unwrap_or(usize::MAX));
+    if length.is_none_or(|length| length <= octets_max) {
+        return Ok(length);
+    }
+    // Who asks before sending, has not sent.
+    if !headers.contains_key(EXPECT) {
+        read_rest(body).await;
+    }
+    Err(Refusal::TooLarge(octets_max))
 }
 
 /// Reads on for a while: a connection that is closed with octets unread loses the answer.
@@ -129,7 +143,7 @@ pub(super) async fn read_rest(body: &mut Body) {
 }
 
 /// It is compressed, and perhaps small because of that.
-fn is_encoded(headers: &HeaderMap) -> bool {
+pub(super) fn is_encoded(headers: &HeaderMap) -> bool {
     headers
         .get_all(CONTENT_ENCODING)
         .iter()

@@ -7,8 +7,16 @@ use std::{
 };
 
 use axum::body::{Body, Bytes, HttpBody};
-use hyper::body::{Frame, SizeHint};
+use hyper::{
+    HeaderMap,
+    body::{Frame, SizeHint},
+};
 use sha2::{Digest as _, Sha256};
+
+use self::parted::Parted;
+use super::form::{boundary, is_form};
+
+mod parted;
 
 /// Octets of a digest.
 pub(super) type Digest = [u8; 32];
@@ -24,18 +32,45 @@ impl Whole {
     }
 }
 
+/// What a digest is taken of: octets, or what the parts of a form are, whatever separates them.
+enum Hash {
+    Octets(Sha256),
+    Parts(Parted),
+}
+
+impl Hash {
+    fn of(headers: &HeaderMap) -> Self {
+        let boundary = is_form(headers).then(|| boundary(headers)).flatten();
+        boundary.map_or_else(|| Self::Octets(Sha256::new()), |boundary| Self::Parts(Parted::by(&boundary)))
+    }
+
+    fn update(&mut self, octets: &[u8]) {
+        match self {
+            Self::Octets(hash) => hash.update(octets),
+            Self::Parts(parts) => parts.update(octets),
+        }
+    }
+
+    fn digest(&self) -> Digest {
+        match self {
+            Self::Octets(hash) => hash.clone().finalize().into(),
+            Self::Parts(parts) => parts.digest(),
+        }
+    }
+}
+
 /// The body.
 pub(super) struct Digested {
     body: Body,
-    hash: Sha256,
+    hash: Hash,
     whole: Whole,
 }
 
 impl Digested {
-    /// The same body, and where its digest will be.
-    pub(super) fn of(body: Body) -> (Body, Whole) {
+    /// The same body, and where its digest will be. `headers`: of its request, which say whether it is a form.
+    pub(super) fn of(headers: &HeaderMap, body: Body) -> (Body, Whole) {
         let whole = Whole::default();
-        let digested = Self { body, hash: Sha256::new(), whole: whole.clone() };
+        let digested = Self { body, hash: Hash::of(headers), whole: whole.clone() };
         digested.look();
         (Body::new(digested), whole)
     }
@@ -48,7 +83,7 @@ impl Digested {
     }
 
     fn end(&self) {
-        self.whole.0.get_or_init(|| self.hash.clone().finalize().into());
+        self.whole.0.get_or_init(|| self.hash.digest());
     }
 }
 
@@ -96,7 +131,7 @@ mod tests {
     }
 
     async fn digest(body: Body) -> Option<Digest> {
-        let (body, whole) = Digested::of(body);
+        let (body, whole) = Digested::of(&HeaderMap::new(), body);
         let _ = body.collect().await;
         whole.digest()
     }
@@ -112,14 +147,14 @@ mod tests {
     #[tokio::test]
     async fn a_body_that_was_not_read_to_its_end_has_none() {
         assert_eq!(digest(in_pieces(&[Ok("one"), Err("gone")])).await, None);
-        let (mut body, whole) = Digested::of(in_pieces(&[Ok("one"), Ok(" two")]));
+        let (mut body, whole) = Digested::of(&HeaderMap::new(), in_pieces(&[Ok("one"), Ok(" two")]));
         body.frame().await.unwrap().unwrap();
         assert_eq!(whole.digest(), None);
         // Of one that is there as a whole, the end is known with its last octet.
-        let (mut body, whole) = Digested::of(Body::from("one"));
+        let (mut body, whole) = Digested::of(&HeaderMap::new(), Body::from("one"));
         body.frame().await.unwrap().unwrap();
         assert!(whole.digest().is_some());
-        let (_, whole) = Digested::of(Body::empty());
+        let (_, whole) = Digested::of(&HeaderMap::new(), Body::empty());
         assert_eq!(whole.digest(), Some(Sha256::digest("").into()));
     }
 }

@@ -1,75 +1,78 @@
-//! `GET /openapi.json`: the document, written once, with a tag by which who has it is not sent it again.
+//! The `OpenAPI` documents: one for each facade, so that a client of one product can be made from its own, and the whole,
+//! which `GET /openapi.json` answers. What they say stands in the folders of the facades.
 
 use std::sync::LazyLock;
 
-use axum::{
-    body::{Body, Bytes},
-    http::{
-        HeaderMap, HeaderValue, StatusCode,
-        header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH},
-    },
-    response::Response,
-};
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
-use sha2::{Digest as _, Sha256};
+use axum::{http::HeaderMap, response::Response};
+use utoipa::openapi::{InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder};
 
-use super::{email_verifier, refusal::Refusal, shape::Shape};
-
-/// The document, and its tag.
-struct Written {
-    text: Bytes,
-    tag: HeaderValue,
-}
+use super::{email_verifier, refusal::Refusal, shape::Shape, tagged::Tagged};
+use crate::access::Facade;
 
 /// None where it cannot be written: a fault of ours.
-static DOCUMENT: LazyLock<Option<Written>> = LazyLock::new(|| {
-    let text = serde_json::to_vec(&email_verifier::document()).ok()?;
-    let tag = format!("\"{}\"", BASE64.encode(Sha256::digest(&text)));
-    Some(Written { text: text.into(), tag: HeaderValue::try_from(tag).ok()? })
-});
+static WHOLE: LazyLock<Option<Tagged>> =
+    LazyLock::new(|| Some(Tagged::new(serde_json::to_vec(&whole()).ok()?, "application/json")));
 
 /// The endpoint.
 pub(super) async fn document(headers: HeaderMap) -> Response {
-    let Some(Written { text, tag }) = &*DOCUMENT else { return Shape::Ours.refuse(&Refusal::Internal) };
-    let is_known = is_known(&headers, tag);
-    let mut response = Response::new(if is_known { Body::empty() } else { Body::from(text.clone()) });
-    let headers = response.headers_mut();
-    headers.insert(ETAG, tag.clone());
-    // It may be kept, and is asked for again: another version has another one.
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    if is_known {
-        *response.status_mut() = StatusCode::NOT_MODIFIED;
-    } else {
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    }
-    response
+    WHOLE.as_ref().map_or_else(|| Shape::Ours.refuse(&Refusal::Internal), |whole| whole.answer(&headers))
 }
 
-/// Whether the client names the tag among those that it has. Proxies that compress make a weak one of it.
-fn is_known(headers: &HeaderMap, tag: &HeaderValue) -> bool {
-    let theirs = headers.get_all(IF_NONE_MATCH).iter().filter_map(|tags| tags.to_str().ok());
-    theirs.flat_map(|tags| tags.split(',')).any(|theirs| {
-        let theirs = theirs.trim();
-        theirs == "*" || theirs.trim_start_matches("W/").as_bytes() == tag.as_bytes()
-    })
+/// The document of a facade alone. None: it has no endpoints here.
+pub(crate) fn document_of(facade: Facade) -> Option<OpenApi> {
+    match facade {
+        Facade::EmailVerifier => Some(email_verifier::document()),
+        Facade::Relentless | Facade::Tasks => None,
+    }
+}
+
+/// The document of all that is served.
+pub(crate) fn whole() -> OpenApi {
+    let license = env!("CARGO_PKG_LICENSE");
+    let info = InfoBuilder::new()
+        .title("mailsonde")
+        .version(env!("CARGO_PKG_VERSION"))
+        .description(Some("Finds out whether email addresses work, without sending mail."))
+        .license(Some(LicenseBuilder::new().name(license).identifier(Some(license)).build()))
+        .build();
+    let mut whole = OpenApiBuilder::new().info(info).build();
+    for document in Facade::ALL.into_iter().filter_map(document_of) {
+        whole.merge(document);
+    }
+    whole
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::*;
 
     #[test]
-    fn a_tag_is_known_however_it_is_named() {
-        let tag = HeaderValue::from_static("\"a\"");
-        let of = |theirs: &'static str| {
-            is_known(&HeaderMap::from_iter([(IF_NONE_MATCH, HeaderValue::from_static(theirs))]), &tag)
-        };
-        for known in ["\"a\"", "W/\"a\"", "*", "\"b\", \"a\""] {
-            assert!(of(known), "{known}");
+    fn the_whole_has_what_the_documents_of_facades_have() {
+        let whole = serde_json::to_value(whole()).unwrap();
+        for document in Facade::ALL.into_iter().filter_map(document_of) {
+            let document = serde_json::to_value(document).unwrap();
+            for part in ["paths", "/components/schemas", "/components/securitySchemes"] {
+                let at = if part.starts_with('/') { part.to_owned() } else { format!("/{part}") };
+                for (name, said) in document.pointer(&at).and_then(Value::as_object).unwrap() {
+                    assert_eq!(whole.pointer(&at).unwrap()[name], *said, "{at} {name}");
+                }
+            }
+            let tags = whole["tags"].as_array().unwrap();
+            assert!(document["tags"].as_array().unwrap().iter().all(|tag| tags.contains(tag)), "{tags:?}");
         }
-        for other in ["", "a", "\"b\"", "\"a\"\"b\""] {
-            assert!(!of(other), "{other}");
-        }
-        assert!(!is_known(&HeaderMap::new(), &tag));
+        assert_eq!(whole["info"]["license"]["identifier"], json!(env!("CARGO_PKG_LICENSE")));
+    }
+
+    #[test]
+    fn no_two_operations_have_one_name() {
+        let whole = serde_json::to_value(whole()).unwrap();
+        let operations =
+            whole["paths"].as_object().unwrap().values().flat_map(|path| path.as_object().unwrap());
+        let mut names: Vec<&str> =
+            operations.map(|(_, said)| said["operationId"].as_str().unwrap()).collect();
+        names.sort_unstable();
+        assert!(names.is_sorted_by(|one, next| one < next), "{names:?}");
     }
 }

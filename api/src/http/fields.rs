@@ -10,7 +10,7 @@ use super::{
 };
 
 /// Faults of a request that its answer names: what a person reads, and a body full of them costs little.
-const WRONG_MAX: usize = 100;
+pub(super) const WRONG_MAX: usize = 100;
 
 /// An object's fields, and what was wrong with those that were read.
 pub(crate) struct Fields<'v> {
@@ -144,8 +144,10 @@ fn whole(number: f64) -> Option<i64> {
     is_whole.then_some(number as i64)
 }
 
-/// The parameters behind the `?`, read one by one. Of those that stand twice, the last one counts.
+/// The parameters behind the `?`, or the texts of a form, read one by one. Of those that stand twice, the last one counts.
 pub(crate) struct Query {
+    /// Where they stand.
+    place: &'static str,
     pairs: Vec<(String, String)>,
     wrong: Vec<Invalid>,
 }
@@ -154,7 +156,13 @@ impl Query {
     /// Those of a request.
     pub(crate) fn of(uri: &axum::http::Uri) -> Self {
         let pairs = axum::extract::Query::try_from_uri(uri).map(|query| query.0).unwrap_or_default();
-        Self { pairs, wrong: Vec::new() }
+        Self { place: "query", pairs, wrong: Vec::new() }
+    }
+
+    /// Those of a form, in which an empty text says nothing. `wrong`: what is wrong with it already.
+    pub(crate) fn of_form(mut texts: Vec<(String, String)>, wrong: Vec<Invalid>) -> Self {
+        texts.retain(|(_, text)| !text.is_empty());
+        Self { place: "body", pairs: texts, wrong }
     }
 
     /// A parameter, if it is there.
@@ -203,7 +211,7 @@ impl Query {
 
     /// Something is wrong with this parameter.
     pub(crate) fn fault(&mut self, name: &str, kind: &'static str, msg: impl Into<String>) {
-        self.wrong.push(Invalid::new(["query", name], kind, msg));
+        self.wrong.push(Invalid::new([self.place, name], kind, msg));
     }
 
     /// All parameters are read.

@@ -14,13 +14,12 @@ use std::{
 use axum::{
     Router,
     body::Body,
-    extract::{MatchedPath, Request, State},
+    extract::{Request, State},
     http::{
         HeaderValue, Method, StatusCode,
         header::{CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS},
     },
-    middleware::{Next, from_fn},
-    response::{Redirect, Response},
+    response::Response,
     routing::get,
 };
 use futures_util::FutureExt as _;
@@ -31,12 +30,13 @@ use super::{
     App,
     document::document,
     email_verifier,
+    endpoint::{Reached, open},
     failed::Failed,
     head,
     health::{Health, alive},
     ongoing::Ongoing,
     peer::{Peer, Proxies},
-    rate::Numbers,
+    reference,
     refusal::{Refusal, SOON},
     request_id::{RequestId, X_REQUEST_ID},
     routes::shape_of,
@@ -52,9 +52,6 @@ const CLIENT_GONE: u16 = 499;
 
 /// What Prometheus asks for.
 const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
-
-/// Where people are sent who want to know what there is: to the document, which says it all.
-pub(crate) const REFERENCE: &str = "/api/reference";
 
 /// Where requests come in.
 pub(crate) struct Front {
@@ -77,17 +74,19 @@ struct Facades {
     tasks: Router,
 }
 
-/// When a request came.
+/// When a request came, and from where.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Began(pub(crate) Instant);
+pub(crate) struct Arrived {
+    pub(crate) at: Instant,
+    pub(super) from: Peer,
+}
 
 /// What stands of a request when its answer is there.
 struct Told {
-    began: Began,
+    arrived: Arrived,
     shape: Shape,
     id: RequestId,
     method: &'static str,
-    peer: Peer,
 }
 
 /// A request that is being answered. One that is dropped has a client who is gone.
@@ -115,10 +114,6 @@ impl Drop for UnderWay<'_> {
         }
     }
 }
-
-/// The pattern of the path, told from the router to the front.
-#[derive(Clone)]
-struct Route(MatchedPath);
 
 impl Front {
     /// One that answers only what is ours. `failed`: the one of the [`App`] to come.
@@ -150,7 +145,7 @@ impl Front {
     pub(crate) fn open(&self, app: &Arc<App>) {
         let facade = |router: Router<Arc<App>>, shape| whole(router, shape).with_state(app.clone());
         let facades = Facades {
-            email_verifier: facade(email_verifier::router(app), Shape::EmailVerifier),
+            email_verifier: facade(email_verifier::router(), Shape::EmailVerifier),
             relentless: facade(Router::new(), Shape::Relentless),
             tasks: facade(Router::new(), Shape::Tasks),
         };
@@ -178,17 +173,10 @@ impl Front {
     /// Answers a request that came from there. Never fails, and a panic of an endpoint costs that request alone.
     pub(crate) async fn answer(&self, mut request: Request, from: IpAddr) -> Response {
         let shape = shape_of(request.method(), request.uri(), request.headers());
-        let began = Began(Instant::now());
-        let told = Told {
-            began,
-            shape,
-            id: RequestId::of(request.headers()),
-            method: known(request.method()),
-            peer: self.proxies.peer(from, request.headers()),
-        };
-        request.extensions_mut().insert(began);
-        request.extensions_mut().insert(told.peer);
-        request.extensions_mut().insert(told.id.clone());
+        let arrived = Arrived { at: Instant::now(), from: self.proxies.peer(from, request.headers()) };
+        let id = RequestId::of(request.headers());
+        let told = Told { arrived, shape, id, method: known(request.method()) };
+        request.extensions_mut().insert(arrived);
         let under_way = UnderWay::new(self, told);
         let answered = AssertUnwindSafe(self.route(shape, request)).catch_unwind().await;
         // Where it was is told by the hook of panics.
@@ -216,10 +204,9 @@ impl Front {
 
     /// Writes the headers that every answer has, and counts it.
     fn finish(&self, told: &Told, mut response: Response) -> Response {
-        let numbers = response.extensions_mut().remove::<Numbers>();
-        let numbers = numbers.unwrap_or_else(|| self.failed.numbers(told.peer.0));
-        let route = response.extensions_mut().remove::<Route>();
-        let route = route.as_ref().map_or("none", |Route(path)| path.as_str());
+        let Reached { route, numbers } = response.extensions_mut().remove().unwrap_or_default();
+        let numbers = numbers.unwrap_or_else(|| self.failed.numbers(told.arrived.from.0));
+        let route = route.as_ref().map_or("none", |path| path.as_str());
         let headers = response.headers_mut();
         numbers.write(headers, Timestamp::now());
         headers.insert(X_REQUEST_ID, told.id.header());
@@ -233,7 +220,7 @@ impl Front {
     }
 
     fn count(&self, told: &Told, route: &str, status: u16) {
-        let (took, shape, method) = (told.began.0.elapsed(), told.shape.word(), told.method);
+        let (took, shape, method) = (told.arrived.at.elapsed(), told.shape.word(), told.method);
         self.metrics.answered(shape, route, method, status, took);
         let (millis, id) = (took.as_secs_f64() * 1000.0, told.id.for_log());
         tracing::info!("{method} {route} ({shape}) {status} in {millis:.1} ms, request {id}");
@@ -243,28 +230,21 @@ impl Front {
 /// A router that answers every path and method in the words of its facade.
 fn whole<S: Clone + Send + Sync + 'static>(router: Router<S>, shape: Shape) -> Router<S> {
     router
-        .layer(from_fn(tell_route))
         .fallback(async move || shape.refuse(&Refusal::NoRoute))
         .method_not_allowed_fallback(async move || shape.refuse(&Refusal::Method))
-}
-
-async fn tell_route(request: Request, next: Next) -> Response {
-    let path = request.extensions().get::<MatchedPath>().cloned();
-    let mut response = next.run(request).await;
-    if let Some(path) = path {
-        response.extensions_mut().insert(Route(path));
-    }
-    response
 }
 
 /// What is ours, whether there is a database or not.
 fn own() -> Router<std::sync::Weak<Front>> {
     Router::new()
-        .route("/openapi.json", get(document))
-        .route(REFERENCE, get(async || Redirect::temporary("/openapi.json")))
-        .route("/healthz", get(async || alive()))
-        .route("/readyz", get(ready))
-        .route("/metrics", get(metrics))
+        .route("/openapi.json", get(open(document)))
+        .route(reference::REFERENCE, get(open(reference::page)))
+        .route(reference::SCALAR, get(open(reference::scalar)))
+        .route(reference::START, get(open(reference::start)))
+        .route(reference::DOCUMENT, get(open(document)))
+        .route("/healthz", get(open(async || alive())))
+        .route("/readyz", get(open(ready)))
+        .route("/metrics", get(open(metrics)))
 }
 
 async fn ready(State(front): State<std::sync::Weak<Front>>) -> Response {

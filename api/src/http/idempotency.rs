@@ -8,6 +8,7 @@
 //!
 //! A key is claimed before its request is read, and of the body a digest is taken while the endpoint reads it. Whether
 //! another body is the same is known when the first is answered: until then, any other request with the key has to wait.
+//! Forms are the same whose parts are, octet by octet and in their order: what separates them is drawn anew each time.
 
 use std::{
     convert::Infallible,
@@ -22,7 +23,6 @@ use axum::{
     body::{Body, Bytes},
     extract::{OptionalFromRequestParts, Request},
     http::{HeaderName, HeaderValue, StatusCode, header::CONTENT_TYPE, request::Parts},
-    middleware::Next,
     response::Response,
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
@@ -132,9 +132,14 @@ impl<S: Send + Sync> OptionalFromRequestParts<S> for Ticket {
     }
 }
 
-/// Answers a request, or gives the answer of the last time.
-pub(super) async fn answer(app: &Arc<App>, shape: Shape, request: Request, next: Next) -> Response {
-    let Some(key) = request.headers().get(&KEY) else { return next.run(request).await };
+/// Answers a request by what comes next, or gives the answer of the last time.
+pub(super) async fn answer<F: Future<Output = Response> + Send + 'static>(
+    app: &Arc<App>,
+    shape: Shape,
+    request: Request,
+    next: impl FnOnce(Request) -> F,
+) -> Response {
+    let Some(key) = request.headers().get(&KEY) else { return next(request).await };
     let answered = match named(key) {
         Ok(key) => answer_once(app, shape, key, request, next).await,
         Err(refusal) => Err(refusal),
@@ -152,12 +157,12 @@ fn named(key: &HeaderValue) -> Result<String, Refusal> {
     })
 }
 
-async fn answer_once(
+async fn answer_once<F: Future<Output = Response> + Send + 'static>(
     app: &Arc<App>,
     shape: Shape,
     key: String,
     request: Request,
-    next: Next,
+    next: impl FnOnce(Request) -> F,
 ) -> Result<Response, Refusal> {
     let client = match request.extensions().get::<Caller>() {
         Some(Caller(access)) => access.client,
@@ -171,9 +176,11 @@ async fn answer_once(
     drop(connection);
     match claimed {
         Claimed::Ours(claim) => {
-            let (body, whole) = Digested::of(body);
+            let (body, whole) = Digested::of(&parts.headers, body);
             let ticket = Ticket { claim, body: whole, is_given: Arc::default() };
-            Ok(work(app, shape, ticket, Request::from_parts(parts, body), next).await)
+            let mut request = Request::from_parts(parts, body);
+            request.extensions_mut().insert(ticket.clone());
+            Ok(work(app, shape, ticket, next(request)).await)
         }
         Claimed::Running => {
             body::read_rest(&mut body).await;
@@ -191,13 +198,17 @@ async fn answer_once(
 }
 
 /// Does what is asked for, to the end.
-async fn work(app: &Arc<App>, shape: Shape, ticket: Ticket, mut request: Request, next: Next) -> Response {
-    request.extensions_mut().insert(ticket.clone());
+async fn work(
+    app: &Arc<App>,
+    shape: Shape,
+    ticket: Ticket,
+    answering: impl Future<Output = Response> + Send + 'static,
+) -> Response {
     let (store, begun) = (app.store.clone(), app.ongoing.begin());
     let worked = tokio::spawn(async move {
         let _begun = begun;
         // A panic is told where it happens; what was claimed is given up here.
-        let response = match tokio::spawn(next.run(request)).await {
+        let response = match tokio::spawn(answering).await {
             Ok(response) => response,
             Err(_) => shape.refuse(&Refusal::Internal),
         };

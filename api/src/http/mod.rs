@@ -6,13 +6,13 @@
 //!     └─▶ front: request id, whose shape, what is counted, headers that every answer has
 //!           └─▶ a facade's router: no such path, no such method
 //!                 └─▶ guard: failures of the address, key, client, scope, rate
-//!                       └─▶ idempotency ─▶ the endpoint: media type, size, fields (body, fields)
+//!                       └─▶ idempotency ─▶ the endpoint: media type, size, fields (body, form, fields)
 //! ```
 //!
 //! An endpoint is a line in its facade's router:
 //!
 //! ```text
-//! .route("/api/v1/verify", guarded(&app, Facade::EmailVerifier, &[Scope::Verify], post(verify)))
+//! .route("/api/v1/verify", post(guarded(Facade::EmailVerifier, &[Scope::Verify], verify)))
 //!
 //! async fn verify(State(app): State<Arc<App>>, Caller(access): Caller, body: Received) -> Result<Response, ApiError> {
 //!     let value = body.json().await?;
@@ -24,8 +24,10 @@ mod config;
 mod digested;
 mod document;
 mod email_verifier;
+mod endpoint;
 mod failed;
 mod fields;
+mod form;
 mod front;
 mod guard;
 mod head;
@@ -36,24 +38,32 @@ mod ongoing;
 mod paced;
 mod peer;
 mod rate;
+mod reference;
 mod refusal;
 mod request_id;
 mod routes;
 mod server;
 mod shape;
+mod tagged;
+mod uploads;
 
 pub(crate) use self::{
     app::{App, PIPELINE},
     body::Received,
     config::HttpConfig,
-    email_verifier::{Stats, document},
+    document::{document_of, whole},
+    email_verifier::{Pages, Stats},
     failed::Failed,
     fields::{Fields, Query},
-    front::{Began, Front, REFERENCE},
-    guard::{Caller, guarded},
+    form::{Form, FormError},
+    front::{Arrived, Front},
+    guard::{Caller, Guarded, guarded},
     idempotency::Ticket,
+    invalid::Invalid,
     rate::Limiter,
+    reference::REFERENCE,
     refusal::{Refusal, SOON},
     server::Server,
-    shape::answer,
+    shape::{answer, answer_holding},
+    uploads::{Room, Uploads},
 };

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use axum::{
-    body::Body,
+    body::{Body, Bytes},
     http::{
         HeaderValue, StatusCode,
         header::{CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
@@ -280,10 +280,31 @@ const HEADERS: usize = 12;
 
 /// An answer in JSON.
 pub(crate) fn answer(status: StatusCode, body: &impl Serialize) -> Response {
+    in_json(status, body, Body::from)
+}
+
+/// The same. `held` is dropped when its octets are: when they are sent, or nobody wants them any more.
+pub(crate) fn answer_holding(
+    status: StatusCode,
+    body: &impl Serialize,
+    held: impl Send + 'static,
+) -> Response {
+    struct Holding<H>(Vec<u8>, H);
+
+    impl<H> AsRef<[u8]> for Holding<H> {
+        fn as_ref(&self) -> &[u8] {
+            &self.0
+        }
+    }
+
+    in_json(status, body, |octets| Body::from(Bytes::from_owner(Holding(octets, held))))
+}
+
+fn in_json(status: StatusCode, body: &impl Serialize, of: impl FnOnce(Vec<u8>) -> Body) -> Response {
     // So large that most need no more, and that of answers by the thousand none is moved while it is written.
     let mut octets = Vec::with_capacity(ANSWER_OCTETS);
     let (status, body) = match serde_json::to_writer(&mut octets, body) {
-        Ok(()) => (status, Body::from(octets)),
+        Ok(()) => (status, of(octets)),
         // Our own types are JSON; a map with other keys would be a fault of ours.
         Err(error) => {
             tracing::error!("an answer cannot be written as JSON: {error}");

@@ -152,7 +152,7 @@ impl Clerk {
             Some(connection) => connection,
             // Whatever is said at the door: it says nothing about the group.
             None => self.store.clerk().await.map_err(|error| match error {
-                StoreError::Refused(message) => StoreError::Away(message),
+                StoreError::Refused(message) => StoreError::Away(message.into()),
                 other => other,
             })?,
         };

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     access::Facade,
-    assembly::SMTP_PROBE,
+    assembly::{Choice, SMTP_PROBE},
     http::{App, Caller, Fields, Received, Refusal, Ticket, answer},
     jobs::submit::{Request, Source, SubmitError, new_id, submit},
 };
@@ -26,15 +26,12 @@ const BATCH_MAX: usize = 1_000;
 /// Days for which results may be kept.
 const RETENTION_DAYS: std::ops::RangeInclusive<i64> = 1..=30;
 
-const RETENTION_DAYS_DEFAULT: i64 = 1;
+pub(super) const RETENTION_DAYS_DEFAULT: i64 = 1;
 
 const DAY: Duration = Duration::from_hours(24);
 
 /// When to come again where other jobs are in the way for a day: it takes hours until that is otherwise.
 const LINE_IS_LONG: Duration = Duration::from_hours(1);
-
-/// Addresses a second that a client is told to reckon with: those of the product's own examples.
-const PER_SECOND: usize = 10;
 
 /// A job that begins.
 #[derive(Debug, Serialize, ToSchema)]
@@ -42,10 +39,10 @@ pub(super) struct BatchAccepted {
     job_id: Uuid,
     status: &'static str,
     total_emails: usize,
-    /// Ten addresses a second, one second at least. What mail servers bear at the moment, and which jobs are before this
-    /// one, is weighed when it is taken, and is not in it.
+    /// As fast as jobs were done in the last day; ten addresses a second where there was none. Which jobs are before this
+    /// one, and what mail servers bear at the moment, is weighed when it is taken, and is not in it.
     #[schema(minimum = 1)]
-    estimated_time_seconds: usize,
+    estimated_time_seconds: u64,
     check_status_url: String,
 }
 
@@ -69,26 +66,49 @@ pub(super) async fn verify_batch(
 ) -> Result<Response, ApiError> {
     let body = body.json().await?;
     let batch = Batch::read(&app, &body).await?;
-    let accepted = BatchAccepted::of(new_id(), batch.emails.len());
+    let accepted = BatchAccepted::of(&app, new_id(), batch.emails.len());
     let answered = ticket.map(|ticket| ticket.answer(app.store.keys(), StatusCode::ACCEPTED, &accepted));
-    let choice = batch.options.choice;
     let request = Request {
-        id: accepted.job_id,
-        client: access.client,
+        retention: Some(batch.retention),
+        callback: batch.callback,
+        inputs: batch.emails,
+        answer: answered.transpose()?,
+        ..new_job(&app, accepted.job_id, access.client, batch.options.choice)?
+    };
+    submit(&app.store, &app.jobs, &app.site, request).await?;
+    Ok(answer(StatusCode::ACCEPTED, &accepted))
+}
+
+/// A job of this product, of which nothing is known yet but whose it is and what is to be done.
+pub(super) fn new_job(app: &App, id: Uuid, client: Uuid, choice: Choice) -> Result<Request, ApiError> {
+    Ok(Request {
+        id,
+        client,
         facade: Facade::EmailVerifier.word(),
         source: Source::LIST,
         pipeline: app.verify.name().to_owned(),
         asks: app.verify.of(choice)?.has(SMTP_PROBE),
         skips: app.verify.skips(choice)?,
         window: None,
-        retention: Some(batch.retention),
-        callback: batch.callback,
+        retention: None,
+        callback: None,
         is_billed: true,
-        inputs: batch.emails,
-        answer: answered.transpose()?,
-    };
-    submit(&app.store, &app.jobs, &app.site, request).await?;
-    Ok(answer(StatusCode::ACCEPTED, &accepted))
+        inputs: Vec::new(),
+        sheet: None,
+        answer: None,
+    })
+}
+
+/// How long results are kept.
+///
+/// # Errors
+/// As many days are not to be had.
+pub(super) fn retention(days: i64) -> Result<Duration, ApiError> {
+    let within = u32::try_from(days).ok().filter(|_| RETENTION_DAYS.contains(&days));
+    within.map(|days| DAY * days).ok_or_else(|| {
+        let text = "The retention period must be between 1 and 30 days.";
+        ApiError::new(StatusCode::BAD_REQUEST, "INVALID_RETENTION_DAYS", text)
+    })
 }
 
 /// What is asked for.
@@ -121,23 +141,19 @@ impl Batch {
             let text = "Max 1000 emails per batch.";
             return Err(ApiError::new(StatusCode::BAD_REQUEST, "BATCH_TOO_LARGE", text));
         }
-        let days = u32::try_from(retention_days).ok().filter(|_| RETENTION_DAYS.contains(&retention_days));
-        let days = days.ok_or_else(|| {
-            let text = "The retention period must be between 1 and 30 days.";
-            ApiError::new(StatusCode::BAD_REQUEST, "INVALID_RETENTION_DAYS", text)
-        })?;
+        let retention = retention(retention_days)?;
         let emails = emails.into_iter().map(|email| email.trim().to_owned()).collect();
-        Ok(Self { emails, options, callback, retention: DAY * days })
+        Ok(Self { emails, options, callback, retention })
     }
 }
 
 impl BatchAccepted {
-    fn of(job_id: Uuid, total_emails: usize) -> Self {
+    pub(super) fn of(app: &App, job_id: Uuid, total_emails: usize) -> Self {
         Self {
             job_id,
             status: "pending",
             total_emails,
-            estimated_time_seconds: total_emails.div_ceil(PER_SECOND).max(1),
+            estimated_time_seconds: app.estimate.seconds(total_emails),
             check_status_url: format!("/api/v1/jobs/{job_id}"),
         }
     }
@@ -151,7 +167,7 @@ impl From<SubmitError> for ApiError {
             // The window is a day, and what is asked is limited: only a long line of other jobs can be in the way.
             SubmitError::Late(_) => Refusal::Unavailable(LINE_IS_LONG).into(),
             other => {
-                tracing::error!("a batch cannot be submitted: {other}");
+                tracing::error!("a job cannot be submitted: {other}");
                 Refusal::Internal.into()
             }
         }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use axum::{
-    http::StatusCode,
+    http::{HeaderValue, StatusCode, header::CONNECTION},
     response::{IntoResponse, Response},
 };
 use mailsonde_config::ConfigError;
@@ -56,6 +56,23 @@ impl ApiError {
         Self::new(StatusCode::NOT_FOUND, "JOB_NOT_FOUND", "Job not found.")
     }
 
+    /// There is no file of a job before it is completed, nor of one that never is.
+    pub(crate) fn job_not_completed(status: &str) -> Self {
+        let text = format!("Job is not completed yet (status: {status}).");
+        Self::new(StatusCode::CONFLICT, "JOB_NOT_COMPLETED", text)
+    }
+
+    /// The file of a job was kept long enough.
+    pub(crate) fn result_file_expired() -> Self {
+        let text = "Result file has expired and is no longer available.";
+        Self::new(StatusCode::GONE, "RESULT_FILE_EXPIRED", text)
+    }
+
+    /// The file of a job should be there.
+    pub(crate) fn result_file_missing() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "RESULT_FILE_MISSING", "Result file not found.")
+    }
+
     /// The same with one more field, beside `error` and `code`.
     #[must_use]
     pub(crate) fn with(self, key: &'static str, value: impl Into<Value>) -> Self {
@@ -94,7 +111,13 @@ impl IntoResponse for ApiError {
         match self {
             Self::Refused(refusal) => Shape::EmailVerifier.refuse(&refusal),
             Self::Own(Own { status, code, text, extra }) => {
-                answer(status, &Failure { detail: Detail { error: &text, code, extra: &extra } })
+                let detail = Detail { error: &text, code, extra: &extra };
+                let mut response = answer(status, &Failure { detail });
+                // What is left of the request is not worth reading.
+                if status == StatusCode::PAYLOAD_TOO_LARGE {
+                    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+                }
+                response
             }
         }
     }

@@ -1,4 +1,4 @@
-//! `GET /api/v1/jobs` and what hangs on it: the list, one job, its results. A job of somebody else is none.
+//! `GET /api/v1/jobs` and what hangs on it: the list, and one job. A job of somebody else is none.
 
 use std::{ops::RangeInclusive, sync::Arc};
 
@@ -15,16 +15,12 @@ use uuid::Uuid;
 
 use super::{
     ApiError,
-    openapi::{CategoryWord, ErrorBody, StatusWord},
+    openapi::{ErrorBody, StatusWord},
 };
 use crate::{
     access::{Access, Facade},
-    facade::email_verifier::{
-        job::{JobStatus, JobSummary},
-        results::{Results, ResultsPage},
-    },
-    http::{App, Caller, Query, Refusal, answer},
-    jobs::results,
+    facade::email_verifier::job::{JobStatus, JobSummary},
+    http::{App, Caller, Query, answer},
     store::{
         StoreError,
         jobs::{self, JobRow, listing},
@@ -36,10 +32,6 @@ use crate::{
 const JOBS_DEFAULT: i64 = 20;
 const JOBS_MAX: i64 = 1_000;
 
-/// Results of a page.
-const RESULTS_DEFAULT: i64 = 100;
-const RESULTS_MAX: i64 = 10_000;
-
 /// The words of the filter, as its error lists them, and those of the store. No job of ours fails as a whole.
 const STATUSES: [(&str, &str); 5] = [
     ("cancelled", "canceled"),
@@ -50,7 +42,7 @@ const STATUSES: [(&str, &str); 5] = [
 ];
 
 /// What stands where the id of a job should; nothing where it is no text.
-type InPath = Result<Path<String>, PathRejection>;
+pub(super) type InPath = Result<Path<String>, PathRejection>;
 
 /// Years that a date may be of: those that are written with four digits, and that the store knows.
 const YEARS: RangeInclusive<i16> = 1..=9999;
@@ -134,61 +126,13 @@ pub(super) async fn status(
     Ok(answer(StatusCode::OK, &JobStatus::of(&job, &counts, callback.as_deref(), filename.as_deref())))
 }
 
-/// A job's verdicts, also while it is worked at. When they have expired, addresses are told no more.
-#[utoipa::path(
-    get,
-    path = "/api/v1/jobs/{job_id}/results",
-    tag = "Jobs",
-    params(
-        ("job_id" = Uuid, Path, description = "A UUID"),
-        ("offset" = Option<i64>, Query, minimum = 0, description = "0 where nothing is said"),
-        ("limit" = Option<i64>, Query, minimum = 1, maximum = 10000, description = "100 where nothing is said"),
-        ("category" = Option<CategoryWord>, Query, description = "Only these"),
-        ("include_email" = Option<bool>, Query, description = "Tell the addresses too (default: false)"),
-    ),
-    responses(
-        (status = 200, body = Results, description = "A page of results"),
-        (status = 400, body = ErrorBody, description = "`INVALID_JOB_ID`"),
-        (status = 404, body = ErrorBody, description = "`JOB_NOT_FOUND`"),
-    ),
-)]
-pub(super) async fn results(
-    State(app): State<Arc<App>>,
-    Caller(access): Caller,
-    id: InPath,
-    uri: Uri,
-) -> Result<Response, ApiError> {
-    let mut query = Query::of(&uri);
-    let limit = query.integer("limit", 1..=RESULTS_MAX).unwrap_or(RESULTS_DEFAULT);
-    let offset = query.integer("offset", 0..=i64::MAX).unwrap_or(0);
-    let include_email = query.switch("include_email").unwrap_or(false);
-    let category = query.text("category").map(category_of);
-    if category == Some(None) {
-        query.fault("category", "enum", "Input should be one of the categories");
-    }
-    query.finish()?;
-    let id = job_of(&id)?;
-    let mut connection = app.store.request().await?;
-    let kept = jobs::kept_if(&mut connection, id, |job| is_own(job, &access)).await?;
-    drop(connection);
-    let (job, contents) = kept.ok_or_else(ApiError::job_not_found)?;
-    let page = ResultsPage { job: id, limit, offset, category: category.flatten(), include_email };
-    let keys = app.store.keys().clone();
-    // That takes milliseconds, for which others of this thread would wait.
-    let written = tokio::task::spawn_blocking(move || -> Result<Response, ApiError> {
-        let outcomes = results::outcomes(&keys, &job, &contents)?;
-        Ok(answer(StatusCode::OK, &Results::of(&outcomes, page)))
-    });
-    written.await.map_err(|_| Refusal::Internal)?
-}
-
 /// A job of the caller, by this product.
-fn is_own(job: &JobRow, access: &Access) -> bool {
+pub(super) fn is_own(job: &JobRow, access: &Access) -> bool {
     job.client == access.client && job.facade == Facade::EmailVerifier.word()
 }
 
 /// The job that the path is of.
-fn job_of(path: &InPath) -> Result<Uuid, ApiError> {
+pub(super) fn job_of(path: &InPath) -> Result<Uuid, ApiError> {
     job_id(path.as_ref().map_or("", |Path(text)| text))
 }
 
@@ -208,10 +152,6 @@ fn state_of(status: &str) -> Result<&'static str, ApiError> {
         let text = format!("Invalid status. Must be one of: [{words}]");
         ApiError::new(StatusCode::BAD_REQUEST, "INVALID_STATUS_FILTER", text)
     })
-}
-
-fn category_of(word: &str) -> Option<Category> {
-    Category::ALL.into_iter().find(|category| category.word() == word)
 }
 
 /// ISO 8601: a moment; without an offset, or without a time, in UTC.

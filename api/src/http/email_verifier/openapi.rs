@@ -6,11 +6,12 @@ use utoipa::{
     Modify, OpenApi, ToSchema,
     openapi::{
         ContentBuilder, OpenApi as Document, Ref, Response, ResponseBuilder,
+        path::Operation,
         security::{ApiKey, ApiKeyValue, SecurityRequirement, SecurityScheme},
     },
 };
 
-use super::{about, batch, jobs, stats, usage, verify};
+use super::{about, batch, csv, download, jobs, results, stats, usage, verify};
 
 /// The name of what is described.
 pub(super) const TITLE: &str = "Email Verifier API";
@@ -26,6 +27,25 @@ const REFUSALS: &[(&str, &str)] = &[
     ("429", "`RATE_LIMIT_EXCEEDED`"),
     ("500", "`INTERNAL_ERROR`"),
     ("503", "`SERVICE_UNAVAILABLE`"),
+];
+
+/// What operations are called: for programs, by the names that the product gives them, and for people. What the endpoints
+/// say of themselves is told below.
+const NAMES: &[(&str, &str, &str)] = &[
+    ("/api/v1/", "root", "Which service this is"),
+    ("/api/v1/health", "health_check", "Health"),
+    ("/api/v1/jobs", "list_jobs", "List jobs"),
+    ("/api/v1/jobs/{job_id}", "get_job_status", "Get a job"),
+    ("/api/v1/jobs/{job_id}/download", "download_job_result", "A job's table"),
+    ("/api/v1/jobs/{job_id}/results", "get_job_results", "A job's verdicts"),
+    ("/api/v1/stats/disposable", "disposable_stats", "Disposable domains"),
+    ("/api/v1/stats/free-providers", "free_provider_stats", "Free providers"),
+    ("/api/v1/stats/internal-cache", "internal_cache_stats", "Remembered mailboxes"),
+    ("/api/v1/stats/verification-history", "verification_history_stats", "Remembered verdicts"),
+    ("/api/v1/usage", "read_usage", "A month's credits"),
+    ("/api/v1/verify", "verify_single_email", "Verify an address"),
+    ("/api/v1/verify/batch", "verify_batch_emails", "Submit a batch"),
+    ("/api/v1/verify/csv", "verify_csv_upload", "Submit a table"),
 ];
 
 /// What is answered without a key, and the service may refuse all the same.
@@ -50,9 +70,11 @@ const BODY_REFUSALS: &[(&str, &str)] = &[
     paths(
         verify::verify,
         batch::verify_batch,
+        csv::verify_csv,
         jobs::list,
         jobs::status,
-        jobs::results,
+        results::results,
+        download::download,
         usage::usage,
         stats::disposable,
         stats::free_providers,
@@ -76,7 +98,11 @@ impl Modify for InCommon {
         components.add_security_scheme(KEY, SecurityScheme::ApiKey(ApiKey::Header(key)));
         for (path, methods) in &mut document.paths.paths {
             let is_open = OPEN.contains(&path.as_str());
+            let names = NAMES.iter().find(|names| names.0 == path.as_str());
             for operation in [&mut methods.get, &mut methods.post].into_iter().flatten() {
+                if let Some((_, id, summary)) = names {
+                    name(operation, id, summary);
+                }
                 operation.security = (!is_open).then(|| vec![SecurityRequirement::new(KEY, [""; 0])]);
                 let of_body = if operation.request_body.is_some() { BODY_REFUSALS } else { &[] };
                 let refusals = REFUSALS.iter().chain(of_body);
@@ -84,11 +110,20 @@ impl Modify for InCommon {
                     refusals.filter(|refusal| !is_open || OPEN_REFUSALS.contains(&refusal.0))
                 {
                     let response = refusal(status, description);
-                    operation.responses.responses.insert((*status).to_owned(), response.into());
+                    // An endpoint may have said more of it.
+                    operation.responses.responses.entry((*status).to_owned()).or_insert(response.into());
                 }
             }
         }
     }
+}
+
+/// Gives an operation its names. What it said of itself in short now stands above what it said at length.
+fn name(operation: &mut Operation, id: &str, summary: &str) {
+    operation.operation_id = Some(id.to_owned());
+    let said = operation.summary.replace(summary.to_owned());
+    let said: Vec<String> = said.into_iter().chain(operation.description.take()).collect();
+    operation.description = (!said.is_empty()).then(|| said.join("\n\n"));
 }
 
 fn refusal(status: &str, description: &str) -> Response {
@@ -98,7 +133,7 @@ fn refusal(status: &str, description: &str) -> Response {
 }
 
 /// The document.
-pub(crate) fn document() -> Document {
+pub(in crate::http) fn document() -> Document {
     let mut document = EmailVerifier::openapi();
     env!("CARGO_PKG_VERSION").clone_into(&mut document.info.version);
     document
@@ -127,6 +162,29 @@ pub(super) struct BatchRequest {
     /// Days for which results are kept; 1 where nothing is said.
     #[schema(minimum = 1, maximum = 30)]
     retention_days: Option<i64>,
+}
+
+/// A table whose addresses are to be verified in the background.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes what is read field by field")]
+pub(super) struct CsvRequest {
+    /// UTF-8, code page 1252 or Latin-1; up to 20 MiB and 100,000 rows.
+    #[schema(format = Binary, content_media_type = "application/octet-stream")]
+    file: String,
+    /// Where the end of the job is told: HTTPS, at a public address.
+    #[schema(format = "uri", pattern = "^https://")]
+    webhook_url: Option<String>,
+    /// Days for which results are kept; 1 where nothing is said.
+    #[schema(minimum = 1, maximum = 30)]
+    retention_days: Option<i64>,
+    /// Ask mail servers (default: true).
+    check_smtp: Option<bool>,
+    /// Suggest a corrected domain (default: true).
+    suggest_typo: Option<bool>,
+    /// Look for random local parts (default: true).
+    check_random: Option<bool>,
+    /// Look up the standing of the domain (default: false).
+    check_domain_trust: Option<bool>,
 }
 
 /// What is done, and told.
@@ -251,8 +309,8 @@ mod tests {
         let document = written();
         assert_eq!(document["openapi"], json!("3.1.0"));
         let paths = document["paths"].as_object().unwrap();
-        assert_eq!(paths.len(), 12);
         for (path, methods) in paths {
+            assert!(NAMES.iter().any(|names| names.0 == path), "{path} has no names");
             if OPEN.contains(&path.as_str()) {
                 let operation = &methods["get"];
                 assert!(operation.get("security").is_none(), "{path}");

@@ -1,6 +1,10 @@
-//! The object `options`: what of the pipeline is done for a request, and what it says of the address.
+//! The object `options`: what of the pipeline is done for a request, and what it says of the address. A form has them as
+//! texts of its own.
 
-use crate::{assembly::Choice, http::Fields};
+use crate::{
+    assembly::Choice,
+    http::{Fields, Query},
+};
 
 /// See the module. Keys that are unknown are passed over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +36,19 @@ impl Options {
     }
 }
 
+/// Those of a form, where they stand beside the file; what is not said is as by default.
+pub(super) fn of_form(form: &mut Query) -> Choice {
+    let default = Choice::default();
+    let mut switch = |key: &str, default: bool| form.switch(key).unwrap_or(default);
+    Choice {
+        check_smtp: switch("check_smtp", default.check_smtp),
+        suggest_typo: switch("suggest_typo", default.suggest_typo),
+        check_random: switch("check_random", default.check_random),
+        check_domain_trust: switch("check_domain_trust", default.check_domain_trust),
+        ..default
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -54,6 +71,30 @@ mod tests {
         let options = read(&json!({ "options": { "check_smtp": false, "include_email": false } })).unwrap();
         assert_eq!(options.choice, Choice { check_smtp: false, ..Choice::default() });
         assert!(!options.include_email);
+    }
+
+    #[test]
+    fn a_form_has_them_as_texts() {
+        let read = |texts: &[(&str, &str)]| {
+            let texts = texts.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
+            let mut form = Query::of_form(texts, Vec::new());
+            let choice = of_form(&mut form);
+            form.finish().map(|()| choice)
+        };
+        let default = Choice::default();
+        assert_eq!(read(&[]).unwrap(), default);
+        assert_eq!(read(&[("check_smtp", ""), ("include_email", "?")]).unwrap(), default);
+        for no in ["false", "0", "off", "no", "No", "FALSE"] {
+            assert_eq!(read(&[("check_smtp", no)]).unwrap(), Choice { check_smtp: false, ..default }, "{no}");
+        }
+        let trust = [("check_domain_trust", "no"), ("check_domain_trust", "on")];
+        assert_eq!(read(&trust).unwrap(), Choice { check_domain_trust: true, ..default });
+        let refused = read(&[("suggest_typo", "maybe"), ("check_random", "2")]).unwrap_err();
+        let Refusal::Unprocessable(wrong) = refused else { panic!("{refused:?}") };
+        assert_eq!(
+            (wrong.len(), format!("{:?}", wrong[0].loc)),
+            (2, r#"[Key("body"), Key("suggest_typo")]"#.into())
+        );
     }
 
     #[test]

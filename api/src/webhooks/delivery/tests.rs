@@ -365,6 +365,7 @@ async fn submit(store: &Store, facade: &'static str, callback: Option<&str>) -> 
         retention: None,
         is_billed: false,
         inputs: vec!["jane@example.com".into(), "joe@example.com".into()],
+        sheet: None,
         answer: None,
     };
     submit::submit(store, &config, &Site::new(&settings, &config).unwrap(), request).await.unwrap()
