@@ -27,5 +27,5 @@ bench: ## Measure against the named peers; prints ratios
 demo: ## A simulated mail internet on loopback, every kind of verdict; ARGS=--stay keeps it
 	$(CARGO) run --release --locked -p mailsonde-tests --bin demo -- $(ARGS)
 
-setup: ## Install what the tests start: mail and DNS servers, Postgres (Debian packages), compilers of plugins
+setup: ## Install what the tests start: mail and DNS servers, Postgres, a browser (Debian packages), compilers of plugins
 	@./tests/setup

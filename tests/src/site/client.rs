@@ -23,7 +23,7 @@ pub struct Answer {
     pub status: u16,
     /// By their names in lower case.
     pub headers: BTreeMap<String, String>,
-    /// As long as it was said to be.
+    /// All of it.
     pub body: String,
 }
 
@@ -56,10 +56,31 @@ impl Connection {
             let Some((name, value)) = line.split_once(':') else { break };
             headers.insert(name.to_ascii_lowercase(), value.trim().to_owned());
         }
-        let length = headers.get("content-length").map_or(0, |length| length.parse().unwrap());
-        let mut body = vec![0; length];
-        self.0.read_exact(&mut body).ok()?;
+        let body = if headers.get("transfer-encoding").is_some_and(|coding| coding == "chunked") {
+            self.chunks()?
+        } else {
+            self.octets(headers.get("content-length").map_or(0, |length| length.parse().unwrap()))?
+        };
         Some(Answer { status, headers, body: String::from_utf8(body).unwrap() })
+    }
+
+    /// A body whose length nobody knew before (RFC 9112, section 7.1); none where it is cut off.
+    fn chunks(&mut self) -> Option<Vec<u8>> {
+        let mut body = Vec::new();
+        loop {
+            let length = usize::from_str_radix(&self.line()?, 16).ok()?;
+            body.extend(self.octets(length)?);
+            self.line()?;
+            if length == 0 {
+                return Some(body);
+            }
+        }
+    }
+
+    fn octets(&mut self, length: usize) -> Option<Vec<u8>> {
+        let mut octets = vec![0; length];
+        self.0.read_exact(&mut octets).ok()?;
+        Some(octets)
     }
 
     fn line(&mut self) -> Option<String> {
@@ -124,6 +145,30 @@ pub fn head(path: &str, key: &str, headers: &str, length: usize) -> String {
     format!(
         "POST {path} HTTP/1.1\r\nHost: x\r\nApi-Key: {key}\r\n{media_type}{headers}Content-Length: {length}\r\n\r\n"
     )
+}
+
+/// A form with a table in it, as browsers send it.
+pub fn upload(key: &str, headers: &str, table: &[u8]) -> Vec<u8> {
+    form(key, headers, &[(TABLE, table)])
+}
+
+/// How the part of a form says that it is a table.
+pub const TABLE: &str = "name=\"file\"; filename=\"people.csv\"";
+
+/// What stands between the parts of a form, and in none of them.
+pub const BOUNDARY: &str = "a-line-that-no-table-has";
+
+/// A form of these parts: what each is called, and what it holds.
+pub fn form(key: &str, headers: &str, parts: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut body = Vec::new();
+    for (name, content) in parts {
+        body.extend(format!("--{BOUNDARY}\r\nContent-Disposition: form-data; {name}\r\n\r\n").bytes());
+        body.extend_from_slice(content);
+        body.extend(b"\r\n");
+    }
+    body.extend(format!("--{BOUNDARY}--\r\n").bytes());
+    let headers = format!("Content-Type: multipart/form-data; boundary={BOUNDARY}\r\n{headers}");
+    post("/api/v1/verify/csv", key, &headers, &body)
 }
 
 /// A request with a key.

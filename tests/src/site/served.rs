@@ -109,6 +109,13 @@ impl Served {
         accepted.json()["job_id"].as_str().unwrap().to_owned()
     }
 
+    /// Uploads a table, which must be taken. Returns the id of its job.
+    pub fn upload(&self, key: &str, table: impl AsRef<[u8]>) -> String {
+        let accepted = self.ask(client::upload(key, "", table.as_ref()));
+        assert_eq!(accepted.status, 202, "{accepted:?}");
+        accepted.json()["job_id"].as_str().unwrap().to_owned()
+    }
+
     /// Sends a signal, by its name.
     pub fn signal(&self, name: &str) {
         self.process.signal(name);

@@ -13,6 +13,11 @@ const CONFIG: &str = r#"
 [[operations]]
 include-path = "/api/v1/verify/batch"
 checks.positive_data_acceptance.expected-statuses = ["2xx", "401", "403", "404", "409", "422", "5xx"]
+
+# Nor what makes a table of octets.
+[[operations]]
+include-path = "/api/v1/verify/csv"
+checks.positive_data_acceptance.expected-statuses = ["2xx", "400", "401", "403", "404", "409", "422", "5xx"]
 "#;
 
 #[test]

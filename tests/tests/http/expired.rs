@@ -34,6 +34,8 @@ fn rows_stay_without_their_addresses_as_long_as_the_job_is_known() {
     site.query("update job set expires_at = now() - interval '1 second'");
     let expected = without_addresses(before);
     assert_eq!(results(&served, &key, &job, ""), expected, "before they are deleted");
+    // Who has begun to read a file has an hour for it.
+    site.query("update job set expires_at = now() - interval '62 minutes'");
     site.query("update task set due_at = now() where kind = 'retention'");
     site.wait("select count(*) from job where pruned_at is not null", "1");
     assert_eq!(site.query("select (select count(*) from chunk), (select count(*) from part)"), "0|0");

@@ -2,7 +2,7 @@
 
 use mailsonde_tests::{
     real::{postfix::is_root, postgres::Postgres},
-    site::{Site, jobs::addresses},
+    site::{Site, client::upload, jobs::addresses},
 };
 
 const FEW_AT_ONCE: [(&str, &str); 1] = [("MAILSONDE_JOBS__TASKS_AT_ONCE", "2")];
@@ -62,4 +62,23 @@ fn while_the_disk_is_full_nothing_is_lost() {
     assert_eq!(site.query("select count(*) from job"), "1");
     site.is_done(&job, &inputs);
     site.keeps_secrets();
+}
+
+#[test]
+fn an_upload_for_which_there_is_no_room_has_failed_and_leaves_nothing_behind() {
+    if !is_root() {
+        println!("not tried: a full disk needs root");
+        return;
+    }
+    let site = Site::of(Postgres::start_on_small_disk("32m").unwrap(), &FEW_AT_ONCE);
+    let key = site.key("acme");
+    let served = site.serve_only();
+    let table = format!("email,note\n{}", format!("a@example.invalid,{}\n", "x".repeat(10_000)).repeat(300));
+    site.query("create table ballast (word text)");
+    site.postgres.query(FILL).unwrap_err();
+    served.ask(upload(&key, "", table.as_bytes())).is(400, "UPLOAD_FAILED");
+    assert_eq!(site.query("select count(*) from job"), "0");
+    site.query("drop table ballast");
+    served.upload(&key, table);
+    assert_eq!(site.query("select (select count(*) from job), (select sum(rows) from sheet)"), "1|300");
 }

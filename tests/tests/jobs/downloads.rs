@@ -22,6 +22,7 @@ fn who_has_begun_to_read_gets_all_and_the_next_one_hears_that_they_are_gone() {
     let results = ["job", "results", &job];
     site.query("update job set expires_at = now() - interval '1 second'");
     site.is_refused(&results, &[], "were kept until");
+    site.query("update job set expires_at = now() - interval '62 minutes'");
     site.query("update task set due_at = now() where kind = 'retention'");
     site.wait("select count(*) from job where pruned_at is not null", "1");
     site.wait("select count(*) from part", "0");

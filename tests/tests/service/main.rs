@@ -17,3 +17,4 @@ mod databases;
 mod descriptors;
 mod kills;
 mod lanes;
+mod tables;
