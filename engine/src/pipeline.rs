@@ -1,6 +1,11 @@
 //! A pipeline: ordered slots, each a stage with its limits. It runs a batch through them and loses nothing that is settled.
 
-use std::{borrow::Cow, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{
+    borrow::Cow,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::Duration,
+};
 
 use futures_util::FutureExt;
 use serde::{Deserialize, Serialize};
@@ -212,8 +217,8 @@ impl Pipeline {
             }
             let failure = match slot.stage.as_check() {
                 Some(check) => {
-                    batch.apply_check(check);
-                    None
+                    let applied = catch_unwind(AssertUnwindSafe(|| batch.apply_check(check)));
+                    applied.err().map(|_| panicked())
                 }
                 None => run_slot(slot, cx, batch).await,
             };
@@ -248,11 +253,15 @@ async fn run_slot(slot: &Slot, cx: &Context, batch: &mut Batch) -> Option<(Fault
         done = work => match done {
             Ok(Ok(())) => None,
             Ok(Err(error)) => Some((FaultCause::Error, error.to_string().into())),
-            Err(_) => Some((FaultCause::Panic, "the stage panicked".into())),
+            Err(_) => Some(panicked()),
         },
         () = tokio::time::sleep_until(cx.deadline) => Some((late, "the deadline passed first".into())),
         () = is_canceled(cx) => Some((FaultCause::Canceled, "the caller left".into())),
     }
+}
+
+fn panicked() -> (FaultCause, Cow<'static, str>) {
+    (FaultCause::Panic, "the stage panicked".into())
 }
 
 /// Ends when the caller cancels; never, when nobody can.

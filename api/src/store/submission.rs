@@ -174,8 +174,8 @@ impl<'a> Submission<'a> {
         Ok(())
     }
 
-    /// Takes the job with which this began, if its client can pay for it. Requests of the same client wait for the line on which that stands, so it
-    /// comes last.
+    /// Takes the job with which this began, if its client can pay for it. Requests of the same client wait for the line on
+    /// which that stands, so it comes last.
     pub(crate) async fn take_billed(
         self,
         job: &NewJob,
