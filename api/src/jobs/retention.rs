@@ -3,10 +3,10 @@
 
 use std::time::Duration;
 
-use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
 use super::{
+    aside::aside,
     download::DOWNLOAD_MAX,
     queue::{Done, TaskError},
     results,
@@ -64,13 +64,11 @@ async fn sum_up(store: &Store) -> Result<(), StoreError> {
 async fn sum_up_job(store: &Store, client: &mut Connection, id: Uuid) -> Result<(), StoreError> {
     let Some((job, contents)) = jobs::kept(client, id).await? else { return Ok(()) };
     let keys = store.keys().clone();
-    // That takes a while where there are many rows, for which others of this thread would wait.
-    let summed = spawn_blocking(move || -> Result<Vec<u8>, StoreError> {
+    let summed = aside(move || -> Result<Vec<u8>, StoreError> {
         let text = outcomes::write(contents.items, results::outcomes(&keys, &job, &contents)?);
         Ok(keys.seal(Row::Outcomes { job: id }, &text))
     });
-    let sealed = summed.await.map_err(|_| StoreError::Refused("its results cannot be opened".into()))??;
-    retention::sum_up(client, id, &sealed).await
+    retention::sum_up(client, id, &summed.await?).await
 }
 
 #[cfg(test)]

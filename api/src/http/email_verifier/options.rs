@@ -16,21 +16,11 @@ pub(super) struct Options {
 impl Options {
     /// Those of a body; what is not said is as by default. What is wrong with them is noted in `body`.
     pub(super) fn read(body: &mut Fields<'_>) -> Self {
-        let default = Choice::default();
         let Some(mut options) = body.object("options") else {
-            return Self { choice: default, include_email: true };
+            return Self { choice: Choice::default(), include_email: true };
         };
         let mut switch = |key: &str, default: bool| options.switch(key).unwrap_or(default);
-        let read = Self {
-            choice: Choice {
-                check_smtp: switch("check_smtp", default.check_smtp),
-                suggest_typo: switch("suggest_typo", default.suggest_typo),
-                check_random: switch("check_random", default.check_random),
-                check_domain_trust: switch("check_domain_trust", default.check_domain_trust),
-                ..default
-            },
-            include_email: switch("include_email", true),
-        };
+        let read = Self { choice: chosen(&mut switch), include_email: switch("include_email", true) };
         body.add(options);
         read
     }
@@ -38,8 +28,12 @@ impl Options {
 
 /// Those of a form, where they stand beside the file; what is not said is as by default.
 pub(super) fn of_form(form: &mut Query) -> Choice {
+    chosen(|key, default| form.switch(key).unwrap_or(default))
+}
+
+/// What switches say, each of which has a default.
+fn chosen(mut switch: impl FnMut(&str, bool) -> bool) -> Choice {
     let default = Choice::default();
-    let mut switch = |key: &str, default: bool| form.switch(key).unwrap_or(default);
     Choice {
         check_smtp: switch("check_smtp", default.check_smtp),
         suggest_typo: switch("suggest_typo", default.suggest_typo),

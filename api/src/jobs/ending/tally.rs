@@ -8,12 +8,14 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 use mailsonde_engine::{Category, FaultCause};
-use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
 use super::add;
 use crate::{
-    jobs::results::{cause, open_chunk, whole, without_answer},
+    jobs::{
+        aside::aside,
+        results::{cause, open_chunk, whole, without_answer},
+    },
     store::{
         StoreError,
         jobs::{End, Ending, Progress},
@@ -77,9 +79,7 @@ impl Tally {
     async fn open(&mut self, ending: &Ending<'_>, chunk: &Progress) -> Result<(), StoreError> {
         let kept = ending.chunk(chunk.no, chunk.is_dead).await?;
         let (keys, job, how) = (self.keys.clone(), self.job, self.how);
-        // That takes milliseconds, for which others of this thread would wait.
-        let opened = spawn_blocking(move || open_chunk(&keys, job, &kept, Some(how), whole));
-        let opened = opened.await.map_err(|_| StoreError::Refused("opening a chunk panicked".into()))??;
+        let opened = aside(move || open_chunk(&keys, job, &kept, Some(how), whole)).await?;
         self.is_lost |= opened.is_lost;
         for (row, judged) in opened.verdicts {
             self.opened.insert(row, judged.verdict.judgement.category);
