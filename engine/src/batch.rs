@@ -1,13 +1,18 @@
 //! A batch: subjects that go through a pipeline together. Stages settle its open subjects.
 
 use std::{
+    collections::HashMap,
+    ops::Range,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
 };
 
 use tokio::sync::mpsc;
 
-use crate::{Check, Deferral, Fault, FaultCause, Finding, Flow, Outcome, Policy, Recorded, Subject};
+use crate::{
+    Candidate, Check, Deferral, Fault, FaultCause, Finding, Flow, Outcome, Policy, Recorded, Subject,
+    person::speak_for,
+};
 
 /// Position of a subject in its batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -23,13 +28,20 @@ impl SubjectId {
 /// Subjects in the order in which they were submitted, and the slot they are in.
 #[derive(Debug, Default)]
 pub struct Batch {
+    /// Those that were submitted, and behind them candidates.
     subjects: Vec<Subject>,
+    /// How many were submitted.
+    submitted: usize,
+    /// Persons, and the places of their candidates.
+    persons: HashMap<SubjectId, Range<usize>>,
     slot: usize,
     stage: Arc<str>,
     /// What the stage declared that it writes: what a fault of it loses.
     writes: Arc<[Box<str>]>,
     /// No slot comes after this one.
     is_last: bool,
+    /// Days for which a memory is trusted.
+    history_trust_days: u32,
     watcher: Option<Watcher>,
 }
 
@@ -53,7 +65,7 @@ impl Default for StopOn {
 impl Batch {
     /// A batch of these subjects.
     pub fn new(subjects: Vec<Subject>) -> Self {
-        Self { subjects, stage: Arc::from(""), ..Self::default() }
+        Self { submitted: subjects.len(), subjects, stage: Arc::from(""), ..Self::default() }
     }
 
     /// Sends a copy of each subject as soon as its way has ended, while the pipeline is still busy with others: what is
@@ -64,7 +76,7 @@ impl Batch {
         Self { watcher: Some(watcher), ..self }
     }
 
-    /// All subjects, in the order of submission.
+    /// All subjects, in the order of submission. While a pipeline runs, candidates stand behind them.
     pub fn subjects(&self) -> &[Subject] {
         &self.subjects
     }
@@ -96,33 +108,89 @@ impl Batch {
         let subject = &mut subjects[id.0];
         if is_open(subject, *slot) {
             let is_fault = outcome.findings.iter().any(|finding| matches!(finding, Finding::Fault(_)));
-            apply(subject, *slot, stage, writes, &mut outcome);
+            let candidates = apply(subject, *slot, stage, writes, &mut outcome);
+            self.expand(id, candidates);
             if !is_fault {
                 self.tell(id);
             }
         }
     }
 
-    /// Tells who watches of a subject whose way has ended.
+    /// Lets candidates go on in a person's place.
+    fn expand(&mut self, person: SubjectId, candidates: Vec<Candidate>) {
+        if candidates.is_empty() {
+            return;
+        }
+        let begin = self.subjects.len();
+        let (slot, stage) = (self.slot, &self.stage);
+        let of = &self.subjects[person.0];
+        let candidates: Vec<_> =
+            candidates.into_iter().map(|candidate| of.candidate(person, stage, slot, candidate)).collect();
+        self.subjects.extend(candidates);
+        self.persons.insert(person, begin..self.subjects.len());
+    }
+
+    /// Tells who watches of a subject whose way has ended: of a person, when the last candidate's has.
     fn tell(&self, id: SubjectId) {
         let Some(watcher) = &self.watcher else { return };
-        let subject = &self.subjects[id.0];
-        if self.is_last || subject.stopped.is_some() {
-            // Who has left need not hear it.
-            let _ = watcher.send((id, subject.clone()));
+        let id = self.subjects[id.0].person.unwrap_or(id);
+        let candidates = self.persons.get(&id).map(|places| &self.subjects[places.clone()]);
+        let has_ended = match candidates {
+            Some(candidates) => candidates.iter().all(|candidate| self.has_ended(candidate)),
+            None => self.has_ended(&self.subjects[id.0]),
+        };
+        if !has_ended {
+            return;
+        }
+        let mut subject = self.subjects[id.0].clone();
+        if let Some(candidates) = candidates {
+            speak_for(&mut subject, candidates.to_vec(), self.policy());
+        }
+        // Who has left need not hear it.
+        let _ = watcher.send((id, subject));
+    }
+
+    /// Nothing more will be found of it.
+    fn has_ended(&self, subject: &Subject) -> bool {
+        subject.stopped.is_some() || (self.is_last && subject.settled == Some(self.slot))
+    }
+
+    /// By which candidates are compared: what a memory is worth is as in the judge's.
+    fn policy(&self) -> Policy {
+        Policy { history_trust_days: self.history_trust_days, ..Policy::default() }
+    }
+
+    /// The pipeline has ended: what is known of candidates becomes what is known of persons.
+    pub(crate) fn gather(&mut self) {
+        let policy = self.policy();
+        let candidates = self.subjects.split_off(self.submitted);
+        let mut candidates: Vec<Option<Subject>> = candidates.into_iter().map(Some).collect();
+        for (person, places) in self.persons.drain() {
+            let places = places.start - self.submitted..places.end - self.submitted;
+            let own = candidates[places].iter_mut().filter_map(Option::take).collect();
+            speak_for(&mut self.subjects[person.0], own, policy);
         }
     }
 
     /// Settles every open subject with what a check says; one scratch outcome serves them all.
     pub(crate) fn apply_check(&mut self, check: &dyn Check) {
         let mut outcome = Outcome::default();
+        let mut expanded = Vec::new();
         let Self { subjects, slot, stage, writes, .. } = self;
-        for subject in subjects.iter_mut().filter(|subject| is_open(subject, *slot)) {
+        for (position, subject) in
+            subjects.iter_mut().enumerate().filter(|(_, subject)| is_open(subject, *slot))
+        {
             // A check holds no state of its own between subjects, so a panic leaves nothing half done.
             if catch_unwind(AssertUnwindSafe(|| check.check(subject, &mut outcome))).is_err() {
                 outcome = Outcome::of([fault(FaultCause::Panic, "the check panicked", writes)]);
             }
-            apply(subject, *slot, stage, writes, &mut outcome);
+            let candidates = apply(subject, *slot, stage, writes, &mut outcome);
+            if !candidates.is_empty() {
+                expanded.push((SubjectId(position), candidates));
+            }
+        }
+        for (person, candidates) in expanded {
+            self.expand(person, candidates);
         }
     }
 
@@ -140,6 +208,7 @@ impl Batch {
         self.is_last = is_last;
         self.stage = stage.clone();
         self.writes = writes.clone();
+        self.history_trust_days = stop_on.history_trust_days;
         if stop_on.words.is_empty() {
             return;
         }
@@ -187,8 +256,14 @@ fn fault(cause: FaultCause, message: &str, writes: &Arc<[Box<str>]>) -> Finding 
     Finding::Fault(Fault { cause, message: message.into(), lost: writes.clone() })
 }
 
-/// Moves an outcome into its subject and leaves it empty for the next one.
-fn apply(subject: &mut Subject, slot: usize, stage: &Arc<str>, writes: &[Box<str>], outcome: &mut Outcome) {
+/// Moves an outcome into its subject and leaves it empty for the next one. Returns who goes on in its place.
+fn apply(
+    subject: &mut Subject,
+    slot: usize,
+    stage: &Arc<str>,
+    writes: &[Box<str>],
+    outcome: &mut Outcome,
+) -> Vec<Candidate> {
     debug_assert!(
         outcome.findings.iter().all(|finding| is_declared(finding, writes)),
         "stage `{stage}` found {:?} and declares {writes:?}",
@@ -205,5 +280,13 @@ fn apply(subject: &mut Subject, slot: usize, stage: &Arc<str>, writes: &[Box<str
         Flow::Continue => {}
         Flow::Stop => subject.stopped = Some(slot),
         Flow::Defer { wait, egress } => subject.defer(Deferral { wait, egress }),
+        Flow::Expand(candidates) => {
+            subject.stopped = Some(slot);
+            // A candidate that is a person itself would have nobody to speak for.
+            if subject.person.is_none() {
+                return candidates;
+            }
+        }
     }
+    Vec::new()
 }

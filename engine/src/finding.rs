@@ -12,7 +12,7 @@ pub use self::values::{
     AliasType, Fault, FaultCause, HistoryFact, MailHost, MailRoute, RandomPattern, RiskSource, RoleType,
     Signal, SignalName, SyntaxError, SyntaxReason, Tier,
 };
-use crate::{CatchAll, DomainTrust, Operator, Opinion, PluginFact, ProbeFailure, Reading};
+use crate::{CatchAll, DomainTrust, Guess, Operator, Opinion, PluginFact, ProbeFailure, Reading};
 
 /// One observed fact about a subject. Serialises as `{"key": "dns.route", "value": …}`; a key that is not built in is
 /// read as a plugin's.
@@ -74,6 +74,9 @@ pub enum Finding {
     /// The address is on a list that the operator imported.
     #[serde(rename = "risk.list")]
     RiskList(RiskSource),
+    /// The address is one of those that a person may have.
+    #[serde(rename = "finder.candidate")]
+    Candidate(Guess),
     /// An earlier row of the same bulk input holds the same mailbox (row number from 1).
     #[serde(rename = "bulk.duplicate_of")]
     DuplicateOf(u64),
@@ -109,6 +112,7 @@ impl Finding {
         "smtp.failed",
         "history",
         "risk.list",
+        "finder.candidate",
         "bulk.duplicate_of",
         "fault",
         "opinion",
@@ -135,6 +139,7 @@ impl Finding {
             Self::ProbeFailed(_) => "smtp.failed",
             Self::History(_) => "history",
             Self::RiskList(_) => "risk.list",
+            Self::Candidate(_) => "finder.candidate",
             Self::DuplicateOf(_) => "bulk.duplicate_of",
             Self::Fault(_) => "fault",
             Self::Opinion(_) => "opinion",
@@ -160,6 +165,7 @@ impl Finding {
             Self::ProbeFailed(failure) => push_json(failure, out),
             Self::History(fact) => push_json(fact, out),
             Self::RiskList(source) => push_json(source, out),
+            Self::Candidate(guess) => push_json(guess, out),
             Self::DuplicateOf(row) => push_json(row, out),
             Self::Fault(fault) => push_json(fault, out),
             Self::Opinion(opinion) => push_json(opinion, out),

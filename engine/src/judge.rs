@@ -28,11 +28,45 @@ pub struct Policy {
     pub random: RandomPolicy,
     /// Days for which a remembered hard bounce stands in for a probe.
     pub history_trust_days: u32,
+    /// What is judged.
+    #[serde(skip_serializing_if = "Of::is_address")]
+    pub of: Of,
 }
 
 impl Default for Policy {
     fn default() -> Self {
-        Self { role: RolePolicy::Flag, random: RandomPolicy::Unproven, history_trust_days: 7 }
+        Self {
+            role: RolePolicy::Flag,
+            random: RandomPolicy::Unproven,
+            history_trust_days: 7,
+            of: Of::Address,
+        }
+    }
+}
+
+impl Policy {
+    /// The same, for whoever wants to know about the mailbox and nothing else.
+    #[must_use]
+    pub fn of_mailbox(self) -> Self {
+        Self { of: Of::Mailbox, ..self }
+    }
+}
+
+/// What is judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Of {
+    /// The address: also what it looks like, and what lists and memories say of it.
+    #[default]
+    Address,
+    /// The mailbox: what servers say of it. What the address is besides, is a flag and no category.
+    Mailbox,
+}
+
+impl Of {
+    #[allow(clippy::trivially_copy_pass_by_ref)] // as serde calls it
+    fn is_address(&self) -> bool {
+        *self == Self::Address
     }
 }
 
@@ -78,11 +112,22 @@ pub struct Judgement {
     pub opinions: Vec<Weight>,
 }
 
+/// The state of the mailbox alone.
+pub(crate) fn mailbox_state<'a>(
+    findings: impl IntoIterator<Item = &'a Finding>,
+    policy: Policy,
+) -> MailboxState {
+    Seen::of(findings).mailbox(policy).state
+}
+
 /// Judges what was found.
 pub fn judge<'a>(findings: impl IntoIterator<Item = &'a Finding>, policy: Policy) -> Judgement {
     let seen = Seen::of(findings);
     let mailbox = seen.mailbox(policy);
-    let (place, reason, confidence) = seen.first_rule(&mailbox, policy);
+    let (place, reason, confidence) = match policy.of {
+        Of::Address => seen.first_rule(&mailbox, policy),
+        Of::Mailbox => (mailbox.place(), mailbox.reason.clone(), mailbox.confidence),
+    };
     let (opinions, decisive) = seen.weigh(place, &mailbox, policy);
     let (category, reason, confidence) = match decisive {
         Some(opinion) => weighing::ruling(opinion),
@@ -189,7 +234,11 @@ impl<'a> Seen<'a> {
                 Finding::DuplicateOf(_) => seen.duplicate = true,
                 Finding::Fault(fault) if hides_the_mailbox(fault) => seen.fault = Some(fault),
                 Finding::Opinion(opinion) => seen.opinions.push(opinion),
-                Finding::Fault(_) | Finding::Operator(_) | Finding::DomainTrust(_) | Finding::Plugin(_) => {}
+                Finding::Fault(_)
+                | Finding::Operator(_)
+                | Finding::DomainTrust(_)
+                | Finding::Candidate(_)
+                | Finding::Plugin(_) => {}
             }
         }
         seen

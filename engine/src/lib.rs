@@ -13,10 +13,12 @@ mod clock;
 mod confidence;
 mod domain;
 mod finding;
+mod formats;
 mod history;
 mod judge;
 mod limits;
 mod operator;
+mod person;
 mod pipeline;
 mod plugin;
 mod probe;
@@ -35,10 +37,12 @@ pub use finding::{
     AliasType, Fault, FaultCause, Finding, HistoryFact, MailHost, MailRoute, RandomPattern, Recorded,
     RiskSource, RoleType, STOP_WORDS, Signal, SignalName, SyntaxError, SyntaxReason, Tier,
 };
+pub use formats::{FormatCounts, Formats};
 pub use history::{History, HistoryError, HistorySource, Remembered};
-pub use judge::{Judgement, Policy, RandomPolicy, RolePolicy, Weight, judge};
+pub use judge::{Judgement, Of, Policy, RandomPolicy, RolePolicy, Weight, judge};
 pub use limits::*;
 pub use operator::{OPERATORS, Operator};
+pub use person::{Candidate, Guess};
 pub use pipeline::{OnFault, Pipeline, PipelineError, Slot, SlotReport};
 pub use plugin::{Authority, Opinion, PluginFact};
 pub use probe::{

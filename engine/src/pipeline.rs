@@ -236,6 +236,7 @@ impl Pipeline {
             });
             began = ended;
         }
+        batch.gather();
         reports
     }
 }

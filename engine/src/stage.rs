@@ -4,7 +4,7 @@ use std::{borrow::Cow, future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use tokio::{sync::watch, time::Instant};
 
-use crate::{Address, Batch, Clock, Deferral, EgressId, Finding, Subject, SystemClock};
+use crate::{Address, Batch, Candidate, Clock, Deferral, EgressId, Finding, Subject, SystemClock};
 
 /// A boxed future that may borrow.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -88,7 +88,7 @@ impl Context {
 }
 
 /// What becomes of a subject after a stage.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub enum Flow {
     /// The next slot takes it.
     #[default]
@@ -102,6 +102,8 @@ pub enum Flow {
         /// The identity to come back under.
         egress: EgressId,
     },
+    /// The subject is a person, and these addresses go on in its place, the likeliest first.
+    Expand(Vec<Candidate>),
 }
 
 /// What a stage returns for one subject.
@@ -138,6 +140,12 @@ impl Outcome {
         self.flow = Flow::Defer { wait: deferral.wait, egress: deferral.egress };
     }
 
+    /// The subject is a person, and these addresses go on in its place, the likeliest first. Without any, it goes no
+    /// further.
+    pub fn expand(&mut self, candidates: Vec<Candidate>) {
+        self.flow = Flow::Expand(candidates);
+    }
+
     /// The findings so far.
     pub fn findings(&self) -> &[Finding] {
         &self.findings
@@ -149,8 +157,8 @@ impl Outcome {
     }
 
     /// What becomes of the subject.
-    pub fn flow(&self) -> Flow {
-        self.flow
+    pub fn flow(&self) -> &Flow {
+        &self.flow
     }
 }
 

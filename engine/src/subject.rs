@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use crate::{Address, EgressId, Finding, MailRoute, Recorded};
+use crate::{Address, Candidate, EgressId, Finding, MailRoute, Recorded, SubjectId};
 
 /// One input on its way through a pipeline.
 #[derive(Clone)]
@@ -17,6 +17,10 @@ pub struct Subject {
     deferral: Option<Deferral>,
     /// Of the attempt before this one.
     earlier: Option<Deferral>,
+    /// Where the subject is a candidate: the person's place in the batch.
+    pub(crate) person: Option<SubjectId>,
+    /// Where it is a person whose candidates have gone their ways.
+    pub(crate) candidates: Vec<Self>,
 }
 
 /// A stage's wish to try again later.
@@ -39,6 +43,21 @@ impl Subject {
             stopped: None,
             deferral: None,
             earlier: None,
+            person: None,
+            candidates: Vec::new(),
+        }
+    }
+
+    /// A candidate for a person, found by this stage in this slot.
+    pub(crate) fn candidate(&self, person: SubjectId, stage: &Arc<str>, slot: usize, of: Candidate) -> Self {
+        let Candidate { address, guess } = of;
+        Self {
+            address: Some(address.clone()),
+            findings: vec![Recorded { stage: stage.clone(), finding: Finding::Candidate(guess) }],
+            settled: Some(slot),
+            earlier: self.earlier,
+            person: Some(person),
+            ..Self::new(address.as_str())
         }
     }
 
@@ -89,6 +108,16 @@ impl Subject {
     /// What an earlier attempt was asked: to come back later, and as whom.
     pub fn earlier(&self) -> Option<Deferral> {
         self.earlier
+    }
+
+    /// The person for whom this is a candidate, if it is one.
+    pub fn person(&self) -> Option<SubjectId> {
+        self.person
+    }
+
+    /// The candidates for this person, the likeliest first; none before they have gone their ways, nor of an address.
+    pub fn candidates(&self) -> &[Self] {
+        &self.candidates
     }
 
     /// Position of the slot after which nothing else ran.

@@ -47,6 +47,15 @@ impl Facade {
         Self::ALL.into_iter().find(|facade| facade.word() == word)
     }
 
+    /// Whether its clients hear of mailboxes alone: each input has a result of its own, be it there twice, and what an
+    /// address looks like is no category.
+    pub(crate) fn is_of_mailboxes(self) -> bool {
+        match self {
+            Self::EmailVerifier => false,
+            Self::Relentless | Self::Tasks => true,
+        }
+    }
+
     /// What its keys begin with.
     pub(crate) fn prefix(self) -> &'static str {
         match self {

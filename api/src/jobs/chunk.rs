@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use mailsonde_engine::{FaultCause, Finding, ProbeFailure, Subject};
+use mailsonde_engine::{FaultCause, Finding, Policy, ProbeFailure, Subject};
 use tokio::time::Instant;
 
 use super::{
@@ -59,7 +59,8 @@ pub(super) async fn run(desk: Arc<Desk>, leased: Leased) -> Result<Done, TaskErr
     let mut items = remaining(&desk, id, &stored).await?;
     items.sort_by_key(|item| item.duplicate_of.is_some());
     let until_pause = until.min(Instant::now() + desk.config.task_max);
-    ChunkRun { desk, id, stored, items, until, leased }.work(&pipeline, until_pause).await
+    let policy = desk.policy(&terms.facade);
+    ChunkRun { desk, policy, id, stored, items, until, leased }.work(&pipeline, until_pause).await
 }
 
 async fn load(desk: &Desk, id: ChunkId) -> Result<Option<StoredChunk>, StoreError> {
@@ -96,6 +97,8 @@ async fn remaining(desk: &Desk, id: ChunkId, stored: &StoredChunk) -> Result<Vec
 /// One go at a chunk.
 struct ChunkRun {
     desk: Arc<Desk>,
+    /// How findings are judged.
+    policy: Policy,
     id: ChunkId,
     stored: StoredChunk,
     /// Duplicates come last.

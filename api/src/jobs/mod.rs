@@ -14,6 +14,7 @@
 //! | `lessons`, `observer` | what probers learn, told to those of other processes and to the plan |
 //! | `capacity` | what there is to plan with, as configured and as heard |
 //! | `chunk` | the handler of a chunk: asks, records, defers |
+//! | `item_id` | names of a job's rows |
 //! | `forget`, `person` | somebody who wants it is removed from all of them; who is meant by an input |
 //! | `retention` | what has been kept long enough is deleted |
 //! | `ending`, `results` | how a job ends, and what there is to read of it |
@@ -31,6 +32,7 @@ pub(crate) mod ending;
 pub(crate) mod estimate;
 pub(crate) mod extra;
 pub(crate) mod forget;
+pub(crate) mod item_id;
 pub(crate) mod lessons;
 pub(crate) mod observer;
 pub(crate) mod opening;

@@ -5,8 +5,10 @@
 //! | here | what a chunk tells, and all verdicts of a job at once, for who has room for them |
 //! | `walk` | the chunks one after the other, for who has not |
 //! | `listed` | what lists tell of the rows |
+//! | `page` | all that is known of some of them |
 
 pub(crate) mod listed;
+pub(crate) mod page;
 #[cfg(test)]
 mod tests;
 pub(super) mod walk;
@@ -78,8 +80,8 @@ fn open_as<T>(
         let opened = open_chunk(keys, job, chunk, ended, whole)?;
         is_lost |= opened.is_lost;
         known.extend(opened.verdicts.into_iter().map(|(row, judged)| (row, wanted(judged))));
-        let Some((cause, items)) = opened.without_answer else { continue };
-        for (row, Item { input, .. }) in items {
+        let Some(cause) = opened.cause else { continue };
+        for (row, Item { input, .. }) in opened.rest {
             known.entry(row).or_insert_with(|| wanted(without_answer(row, input, cause, at)));
         }
     }
@@ -100,9 +102,10 @@ pub(super) type Items = BTreeMap<u32, Item>;
 pub(super) struct OpenedChunk<T> {
     /// Of each verdict its row, and what was read of it, as they were written: of a row, the last one counts.
     pub(super) verdicts: Vec<(u32, T)>,
-    /// The other items, and why they have no answer, if no chunk has a verdict for them; nothing where they may still get
-    /// one.
-    pub(super) without_answer: Option<(FaultCause, Items)>,
+    /// The other items.
+    pub(super) rest: Items,
+    /// Why these have no answer, if no chunk has a verdict for them; nothing where they may still get one.
+    pub(super) cause: Option<FaultCause>,
     /// It cannot be opened, and nobody knows which rows it has.
     pub(super) is_lost: bool,
 }
@@ -120,7 +123,7 @@ pub(super) fn open_chunk<T>(
         Ok(items) => items,
         Err(error) => {
             pass_over(job, chunk, error, ended)?;
-            return Ok(OpenedChunk { verdicts, without_answer: None, is_lost: true });
+            return Ok(OpenedChunk { verdicts, rest: Items::new(), cause: None, is_lost: true });
         }
     };
     let mut is_damaged = false;
@@ -138,7 +141,7 @@ pub(super) fn open_chunk<T>(
         items.remove(row);
     }
     let cause = cause(chunk.is_dead || is_damaged, ended);
-    Ok(OpenedChunk { verdicts, without_answer: cause.map(|cause| (cause, items)), is_lost: false })
+    Ok(OpenedChunk { verdicts, rest: items, cause, is_lost: false })
 }
 
 /// All of each verdict of a text.

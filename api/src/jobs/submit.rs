@@ -21,14 +21,17 @@ use super::{
     rows::items::{Item, write},
     sheet::{Room, Sheet},
 };
-use crate::store::{
-    Retries, Store, StoreError,
-    billing::{Bill, Overdrawn},
-    idempotency::Answer,
-    jobs::LIST,
-    keys::{Keyring, Row, ShortToken},
-    sheets::NewPiece,
-    submission::{Backlog, NewChunk, NewJob, Submission},
+use crate::{
+    access::Facade,
+    store::{
+        Retries, Store, StoreError,
+        billing::{Bill, Overdrawn},
+        idempotency::Answer,
+        jobs::LIST,
+        keys::{Keyring, Row, ShortToken},
+        sheets::NewPiece,
+        submission::{Backlog, NewChunk, NewJob, Submission},
+    },
 };
 
 /// The shortest time that a job may have: less is over before a worker has seen it.
@@ -181,7 +184,9 @@ impl Prepared {
     fn of(keys: &Keyring, retention: Duration, mut request: Request) -> Self {
         let room = request.sheet.as_mut().and_then(|sheet| sheet.room.take());
         let Request { id, client, inputs, .. } = &request;
-        let duplicates = duplicates::mark(inputs);
+        let is_of_mailboxes = Facade::of(request.facade).is_some_and(Facade::is_of_mailboxes);
+        // Where each input has a result of its own, whoever asks mail servers sees that two are the same.
+        let duplicates = if is_of_mailboxes { vec![None; inputs.len()] } else { duplicates::mark(inputs) };
         let bill = request.is_billed.then(|| bill(inputs, &duplicates));
         let cuts =
             if request.asks { cut_by_operator(inputs, &duplicates) } else { cut_offline(inputs.len()) };

@@ -26,6 +26,7 @@ use super::{
     retention,
 };
 use crate::{
+    access::Facade,
     assembly::{self, Parts, SMTP_PROBE},
     metrics::Metrics,
     store::{
@@ -49,7 +50,7 @@ const LAST_WORD_MAX: Duration = Duration::from_secs(5);
 pub(crate) struct Desk {
     pub(super) store: Shared,
     pub(super) config: JobsConfig,
-    pub(super) policy: Policy,
+    policy: Policy,
     pipelines: BTreeMap<String, Pipeline>,
     prober: Option<SmtpProber>,
     openings: Openings,
@@ -84,6 +85,12 @@ impl Desk {
     #[must_use]
     pub(crate) fn counting(self, metrics: Arc<Metrics>) -> Self {
         Self { metrics: Some(metrics), ..self }
+    }
+
+    /// How findings are judged for this product, or the command line.
+    pub(super) fn policy(&self, facade: &str) -> Policy {
+        let is_of_mailboxes = Facade::of(facade).is_some_and(Facade::is_of_mailboxes);
+        if is_of_mailboxes { self.policy.of_mailbox() } else { self.policy }
     }
 
     /// What is counted, if anybody counts.

@@ -43,7 +43,7 @@ update task set state = 'running', fence = task.fence + 1, worker = $1, leased_u
 from due left join task own on own.id = due.id left join job on job.id = own.job
 where task.id = due.id
 returning task.id, task.kind, task.client, task.job, task.chunk, task.attempt, task.fence,
-    task.deadline_at, job.state as job_state, job.pipeline, job.skips,
+    task.deadline_at, job.state as job_state, job.pipeline, job.skips, job.facade,
     extract(epoch from job.deadline_at - clock_timestamp())::float8 as left_s";
 
 /// Until the next task is due that is not due yet.
@@ -198,6 +198,8 @@ pub(crate) struct JobTerms {
     pub(crate) is_paused: bool,
     pub(crate) pipeline: String,
     pub(crate) skips: Vec<String>,
+    /// The product by which it came.
+    pub(crate) facade: String,
     /// The job's deadline, by our own clock.
     pub(crate) deadline: Instant,
 }
@@ -271,6 +273,7 @@ fn task_of(row: &Row, asked_at: Instant) -> Result<Claimed, StoreError> {
             is_paused: state == "paused",
             pipeline: row.get("pipeline"),
             skips: row.get("skips"),
+            facade: row.get("facade"),
             deadline: asked_at + Duration::try_from_secs_f64(row.get("left_s")).unwrap_or_default(),
         }),
     })

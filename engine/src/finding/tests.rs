@@ -28,7 +28,8 @@ fn next(finding: &Finding) -> Option<Finding> {
         Finding::CatchAll(_) => Finding::ProbeFailed(ProbeFailure::Timeout),
         Finding::ProbeFailed(_) => Finding::History(bounce(3)),
         Finding::History(_) => Finding::RiskList(RiskSource::SpamTrap),
-        Finding::RiskList(_) => Finding::DuplicateOf(2),
+        Finding::RiskList(_) => Finding::Candidate(guess()),
+        Finding::Candidate(_) => Finding::DuplicateOf(2),
         Finding::DuplicateOf(_) => Finding::Fault(Fault {
             cause: FaultCause::Panic,
             message: "it broke".into(),
@@ -44,6 +45,10 @@ fn next(finding: &Finding) -> Option<Finding> {
 fn all() -> Vec<Finding> {
     let error = SyntaxError { reason: SyntaxReason::NoAt, message: "There is no @ in it.".into() };
     std::iter::successors(Some(Finding::SyntaxError(error)), next).collect()
+}
+
+fn guess() -> Guess {
+    Guess { format: "first.last".into(), rank: 1, of: 20, chance: 0.375 }
 }
 
 fn pattern() -> RandomPattern {

@@ -1,7 +1,7 @@
 //! The judge's first step: the state of the mailbox, from what this run, or else a fresh memory, says of it. What the
 //! address looks like, and what plugins hold it to be, is not heard here.
 
-use super::{Policy, RandomPolicy, Seen};
+use super::{Place, Policy, RandomPolicy, Seen};
 use crate::{
     CatchAll, CatchAllSource, Confidence, FaultCause, MailRoute, MailboxState, ProbeFailure, Reading, Reason,
     ReplyClass, Strength, confidence::Evidence,
@@ -40,6 +40,20 @@ impl Mailbox {
         matches!(self.state, MailboxState::Accepted | MailboxState::CatchAllConfirmed)
     }
 
+    /// Where the state stands in the decision list, when nothing else is judged.
+    pub(super) fn place(&self) -> Place {
+        use MailboxState::{Accepted, CatchAll, CatchAllConfirmed, Full, Invalid, Unanswered, Unchecked};
+        match self.state {
+            Invalid => Place::Syntax,
+            Unanswered => Place::Unanswered,
+            CatchAll => Place::AcceptAll,
+            Full => Place::Risky,
+            Accepted | CatchAllConfirmed => Place::Deliverable,
+            Unchecked => Place::Unchecked,
+            _ => Place::Undeliverable,
+        }
+    }
+
     /// Whether a random-looking local part may decide. Where there is no answer at all, or the mailbox is dead, an
     /// earlier rule has.
     pub(super) fn may_be_random(&self, policy: Policy) -> bool {
@@ -53,8 +67,8 @@ impl Seen<'_> {
     pub(super) fn mailbox(&self, policy: Policy) -> Mailbox {
         use MailboxState::{Invalid, NoDomain, NoMail, NoMailHost, NotFound, Unchecked};
         let gone = |state, reason| Mailbox::dead(state, reason, Evidence::DomainGone.score(false, false));
-        if self.syntax.is_some() {
-            return Mailbox::new(Invalid, None, Confidence::CERTAIN);
+        if let Some(error) = self.syntax {
+            return Mailbox::new(Invalid, Reason::Syntax(error.reason), Confidence::CERTAIN);
         }
         match self.route {
             Some(MailRoute::NoDomain) => return gone(NoDomain, Reason::DomainNotFound),

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Mailbox, Place, Policy, Seen};
+use super::{Mailbox, Of, Place, Policy, Seen};
 use crate::{Authority, Category, Confidence, MailboxState, Opinion, Reason};
 
 /// What became of an opinion.
@@ -56,6 +56,13 @@ impl<'a> Seen<'a> {
     fn place(&self, opinion: &Opinion, mailbox: &Mailbox, policy: Policy) -> Option<Place> {
         use MailboxState::{Accepted, CatchAll, CatchAllConfirmed, Invalid, Unanswered, Unchecked};
         let state = mailbox.state;
+        let is_about_address = matches!(
+            opinion.category,
+            Category::Disposable | Category::HighRisk | Category::RandomPattern | Category::Risky
+        );
+        if policy.of == Of::Mailbox && is_about_address {
+            return None;
+        }
         let (place, may_enter) = match opinion.category {
             Category::Disposable => (Place::Disposable, true),
             // A reply that is too weak to call the mailbox dead is not made stronger by somebody who did not ask.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use mailsonde_engine::{
-    Authority, CatchAllSource, Category, Evidence, FaultCause, Finding, Judgement, MailRoute, Opinion,
+    Authority, CatchAllSource, Category, Evidence, FaultCause, Finding, Judgement, MailRoute, Of, Opinion,
     PluginFact, Policy, ProbeFailure, RandomPolicy, Reading, Reason, ReplyClass, RiskSource, RolePolicy,
     RoleType, Strength, Subject, SyntaxReason, Tier, Verdict, Weight, judge,
 };
@@ -103,7 +103,12 @@ fn some_policy() -> impl Strategy<Value = Policy> {
         select(vec![RandomPolicy::Unproven, RandomPolicy::Always]),
         0..30u32,
     )
-        .prop_map(|(role, random, history_trust_days)| Policy { role, random, history_trust_days })
+        .prop_map(|(role, random, history_trust_days)| Policy {
+            role,
+            random,
+            history_trust_days,
+            of: Of::Address,
+        })
 }
 
 /// Records the findings, writes the verdict's evidence as JSON, reads it back and judges again.

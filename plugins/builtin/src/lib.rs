@@ -13,6 +13,7 @@ pub mod free_provider;
 pub mod history;
 pub mod lists;
 mod per_domain;
+pub mod person;
 pub mod random_pattern;
 pub mod role;
 pub mod smtp_probe;

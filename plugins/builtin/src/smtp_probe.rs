@@ -1,7 +1,8 @@
 //! SMTP probe: would a mail host accept a message for the address? Asked up to RCPT; no mail is ever sent.
 //!
 //! The stage groups the subjects of a batch by their mail hosts, hands each group to the process's [`Prober`] as one
-//! ask, and settles each subject as its answer arrives. It speaks no SMTP, reads no replies and knows no sockets:
+//! ask, and settles each subject as its answer arrives. A person's candidates are an ask of their own, which ends with the
+//! first that is accepted. It speaks no SMTP, reads no replies and knows no sockets:
 //! all that is behind the trait. A subject whose answer does not come is left to the pipeline, which calls it a fault.
 
 use std::{collections::HashMap, pin::Pin, sync::Arc, time::Duration};
@@ -80,7 +81,7 @@ fn answers_due(deadline: Instant) -> Instant {
 fn group(cx: &Context, batch: &mut Batch) -> Vec<Group> {
     let deadline = answers_due(cx.deadline);
     let mut groups: Vec<Group> = Vec::new();
-    let mut positions: HashMap<(MxSet, Option<EgressId>), usize> = HashMap::new();
+    let mut positions: HashMap<(MxSet, Option<EgressId>, Option<SubjectId>), usize> = HashMap::new();
     let ways: Vec<_> = batch.open().map(|(id, subject)| (id, way(subject))).collect();
     for (id, way) in ways {
         let mx = match way {
@@ -96,9 +97,11 @@ fn group(cx: &Context, batch: &mut Batch) -> Vec<Group> {
         };
         // A host that asked us to come back knows us by this identity.
         let egress = batch.subject(id).earlier().map(|earlier| earlier.egress);
-        let position = *positions.entry((mx, egress)).or_insert_with_key(|(mx, egress)| {
+        let person = batch.subject(id).person();
+        let position = *positions.entry((mx, egress, person)).or_insert_with_key(|(mx, egress, person)| {
             let (mx, egress) = (mx.clone(), *egress);
-            let ask = Ask { mx, recipients: Vec::new(), stop: Stop::All, deadline, egress };
+            let stop = if person.is_some() { Stop::FirstAccepted } else { Stop::All };
+            let ask = Ask { mx, recipients: Vec::new(), stop, deadline, egress };
             groups.push(Group { ask, subjects: Vec::new() });
             groups.len() - 1
         });

@@ -255,14 +255,14 @@ mod tests {
         let mut outcome = Outcome::default();
         stage.check(&Subject::new("ada@lovelace.example"), &mut outcome);
         assert_eq!(outcome.address().map(Address::as_str), Some("ada@lovelace.example"));
-        assert_eq!(outcome.flow(), Flow::Continue);
+        assert_eq!(outcome.flow(), &Flow::Continue);
 
         let mut outcome = Outcome::default();
         stage.check(&Subject::new("ada"), &mut outcome);
         assert!(
             matches!(outcome.findings(), [Finding::SyntaxError(error)] if error.reason == SyntaxReason::NoAt)
         );
-        assert!(outcome.address().is_none() && outcome.flow() == Flow::Stop);
+        assert!(outcome.address().is_none() && outcome.flow() == &Flow::Stop);
     }
 
     #[test]

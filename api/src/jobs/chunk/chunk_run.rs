@@ -161,7 +161,7 @@ impl ChunkRun {
     fn judge(&self, row: u32, subject: Subject, is_final: bool, began: Instant) -> Judged {
         Judged {
             row,
-            verdict: Verdict::of(subject, self.desk.policy),
+            verdict: Verdict::of(subject, self.policy),
             verified_at: Timestamp::now(),
             took: began.elapsed(),
             is_final,

@@ -71,9 +71,9 @@ impl Gathering {
         for (row, record) in opened.verdicts {
             self.put(row, record);
         }
-        if let Some((cause, items)) = opened.without_answer {
+        if let Some(cause) = opened.cause {
             let record = self.without_answer(cause);
-            for (row, item) in items {
+            for (row, item) in opened.rest {
                 self.keep(row, &item.input);
                 if self.records.get(place(row)).is_some_and(|known| known.said == NONE) {
                     self.put(row, record);

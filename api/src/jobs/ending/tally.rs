@@ -84,9 +84,9 @@ impl Tally {
         for (row, judged) in opened.verdicts {
             self.opened.insert(row, judged.verdict.judgement.category);
         }
-        if let Some((cause, items)) = opened.without_answer {
+        if let Some(cause) = opened.cause {
             let category = category_without_answer(cause);
-            for row in items.into_keys() {
+            for row in opened.rest.into_keys() {
                 self.opened.entry(row).or_insert(category);
             }
         }

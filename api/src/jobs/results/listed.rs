@@ -162,9 +162,9 @@ impl Gathering {
                 *known = record;
             }
         }
-        if let Some((cause, items)) = opened.without_answer {
+        if let Some(cause) = opened.cause {
             let record = self.without_answer(cause, chunk.no);
-            for row in items.into_keys() {
+            for row in opened.rest.into_keys() {
                 if let Some(known) = self.records.get_mut(place(row)).filter(|known| known.said == NONE) {
                     *known = record;
                 }

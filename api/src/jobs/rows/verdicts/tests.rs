@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use mailsonde_engine::{
     Address, AliasType, Authority, CatchAll, CatchAllSource, Category, DialogueStage, DmarcPolicy,
-    DomainTrust, Fault, FaultCause, HistoryFact, HistorySource, LookupFailure, MailHost, Operator, Opinion,
-    PluginFact, Policy, ProbeFailure, RandomPattern, RandomPolicy, Reason, RiskSource, RolePolicy, RoleType,
-    Signal, SignalName, Strength, Subject, SyntaxError, SyntaxReason, Tier, TldRisk,
+    DomainTrust, Fault, FaultCause, Guess, HistoryFact, HistorySource, LookupFailure, MailHost, Of, Operator,
+    Opinion, PluginFact, Policy, ProbeFailure, RandomPattern, RandomPolicy, Reason, RiskSource, RolePolicy,
+    RoleType, Signal, SignalName, Strength, Subject, SyntaxError, SyntaxReason, Tier, TldRisk,
 };
 use serde_json::{Value, json};
 
@@ -117,6 +117,7 @@ fn all() -> Vec<Finding> {
         Finding::History(HistoryFact::HardBounce { age_days: 3, source: HistorySource::Bounce }),
         Finding::History(HistoryFact::Confirmed),
         Finding::RiskList(RiskSource::SpamTrap),
+        Finding::Candidate(Guess { format: "first.last".into(), rank: 2, of: 20, chance: 0.125 }),
         Finding::DuplicateOf(7),
         fault(FaultCause::Deadline, "smtp.reply"),
         fault(FaultCause::Panic, "role.type"),
@@ -221,6 +222,7 @@ fn mixtures_under_different_policies_are_read_back() {
                 role: [RolePolicy::Flag, RolePolicy::Risky][draw(2)],
                 random: [RandomPolicy::Unproven, RandomPolicy::Always][draw(2)],
                 history_trust_days: [0, 7][draw(2)],
+                of: [Of::Address, Of::Mailbox][draw(2)],
             };
             let findings: Vec<_> = (0..draw(9)).map(|_| all[draw(all.len())].clone()).collect();
             judged(

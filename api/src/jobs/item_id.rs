@@ -1,0 +1,61 @@
+//! Names of a job's rows, for clients that want one for each: UUIDs of version 8 (RFC 9562 §5.8), made of the job's own and
+//! the row, so that none is kept. Of one job, later rows have greater ones.
+//!
+//! ```text
+//! job   tttttttt-tttt-7rrr-vrrr-rrrrrrrrrrrr     t: milliseconds, r: random
+//! item  tttttttt-tttt-8rrr-nnnn-nnnnnnrrrrrr     n: what it is (2 bits), then the row
+//! ```
+
+use uuid::{Builder, Uuid};
+
+/// What is named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Named {
+    Item = 0,
+    Email = 1,
+}
+
+/// The row itself. Row 1 comes first.
+pub(crate) fn item_id(job: Uuid, row: u32) -> Uuid {
+    name(job, Named::Item, row)
+}
+
+/// The address in it, with what is known of it.
+pub(crate) fn email_id(job: Uuid, row: u32) -> Uuid {
+    name(job, Named::Email, row)
+}
+
+fn name(job: Uuid, named: Named, row: u32) -> Uuid {
+    let mut octets = *job.as_bytes();
+    // The first two bits of the eighth octet are the variant's.
+    octets[8] = named as u8;
+    octets[9..13].copy_from_slice(&row.to_be_bytes());
+    Builder::from_custom_bytes(octets).into_uuid()
+}
+
+/// The row of which this is the name, if it is one of this job's.
+pub(crate) fn row_of(job: Uuid, item: Uuid) -> Option<u32> {
+    let octets = item.as_bytes();
+    let row = u32::from_be_bytes([octets[9], octets[10], octets[11], octets[12]]);
+    (item_id(job, row) == item).then_some(row)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_row_has_a_name_of_its_own_in_its_place() {
+        let (job, other) = (Uuid::now_v7(), Uuid::now_v7());
+        let rows = [1, 2, 255, 256, 100_000, u32::MAX];
+        let items: Vec<Uuid> = rows.iter().map(|row| item_id(job, *row)).collect();
+        assert!(items.is_sorted_by(|one, next| one < next));
+        for (row, item) in rows.iter().zip(&items) {
+            assert_eq!((row_of(job, *item), row_of(other, *item)), (Some(*row), None));
+            assert_eq!(item.get_version_num(), 8);
+            assert_ne!(email_id(job, *row), *item);
+            assert_eq!(row_of(job, email_id(job, *row)), None);
+        }
+        assert_eq!(row_of(job, job), None);
+    }
+}

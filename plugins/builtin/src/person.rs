@@ -1,0 +1,173 @@
+//! Persons as people write them: a full name, and a company's domain, which may be the address of its web site. As an input
+//! of a pipeline, a person is the name, a tab and the domain.
+
+use std::fmt;
+
+use mailsonde_engine::Address;
+
+use crate::syntax::{self, Policy};
+
+/// Characters of a full name.
+pub const NAME_MAX: usize = 200;
+
+/// What parts the name from the domain: in neither of them can it stand.
+const SEPARATOR: char = '\t';
+
+/// Whoever is to be found.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Person {
+    full_name: Box<str>,
+    domain: Box<str>,
+}
+
+/// Why somebody cannot be looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PersonError {
+    /// There is no name.
+    #[error("The name is empty.")]
+    NoName,
+    /// More than [`NAME_MAX`] characters.
+    #[error("The name is longer than {NAME_MAX} characters.")]
+    LongName,
+    /// Nothing of which an address could be made.
+    #[error("The name has no letter in it.")]
+    NoLetter,
+    /// A line break, a tab or the like.
+    #[error("The name contains a control character.")]
+    ControlCharacter,
+    /// No name of the DNS, or one of a single label.
+    #[error("The domain is not a valid domain name.")]
+    Domain,
+}
+
+impl PersonError {
+    /// Whether the domain is at fault, and not the name.
+    pub fn is_of_domain(self) -> bool {
+        self == Self::Domain
+    }
+}
+
+impl Person {
+    /// A person with this name at the company with this domain. Of the address of a web site, the host is taken, without
+    /// `www.`.
+    ///
+    /// # Errors
+    /// A name or a domain that is none.
+    pub fn new(full_name: &str, email_domain: &str) -> Result<Self, PersonError> {
+        let full_name = full_name.trim();
+        if full_name.is_empty() {
+            return Err(PersonError::NoName);
+        }
+        if full_name.chars().nth(NAME_MAX).is_some() {
+            return Err(PersonError::LongName);
+        }
+        if full_name.contains(char::is_control) {
+            return Err(PersonError::ControlCharacter);
+        }
+        if !full_name.contains(char::is_alphabetic) {
+            return Err(PersonError::NoLetter);
+        }
+        let domain = domain(email_domain.trim()).ok_or(PersonError::Domain)?;
+        Ok(Self { full_name: full_name.into(), domain })
+    }
+
+    /// The person of an input; `None` where it is an address, or something else.
+    pub fn read(input: &str) -> Option<Result<Self, PersonError>> {
+        let (full_name, domain) = input.rsplit_once(SEPARATOR)?;
+        Some(Self::new(full_name, domain))
+    }
+
+    /// The name as submitted, trimmed.
+    pub fn full_name(&self) -> &str {
+        &self.full_name
+    }
+
+    /// The domain in A-labels, lower case, without a final dot.
+    pub fn domain(&self) -> &str {
+        &self.domain
+    }
+
+    /// The person as an input.
+    pub fn input(&self) -> String {
+        format!("{}{SEPARATOR}{}", self.full_name, self.domain)
+    }
+}
+
+/// Without the name: nobody's gets into a log.
+impl fmt::Debug for Person {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Person").field("domain", &self.domain).finish_non_exhaustive()
+    }
+}
+
+/// The domain that somebody means: `https://me@www.example.com:8443/about?x` and `@example.com` mean `example.com`.
+fn domain(written: &str) -> Option<Box<str>> {
+    let rest = written.split_once("://").map_or(written, |(_, rest)| rest);
+    let authority = rest.split(['/', '?', '#']).next()?;
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    let host = match host.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|digit| digit.is_ascii_digit()) => host,
+        _ => host,
+    };
+    let host = host.strip_suffix('.').unwrap_or(host);
+    // Read as the syntax of addresses reads it, with somebody before the sign.
+    let address: Address = syntax::parse(&format!("a@{host}"), Policy::Strict).ok()?;
+    let host = address.domain();
+    // A domain of that name may itself be a company's: `www.com`.
+    let without = host.strip_prefix("www.").filter(|rest| rest.contains('.'));
+    Some(without.unwrap_or(host).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_web_address_means_its_host() {
+        for written in [
+            "example.com",
+            " Example.COM. ",
+            "@example.com",
+            "www.example.com",
+            "https://www.example.com/about?who=we#us",
+            "http://user:word@example.com:8080/",
+            "jane@example.com",
+        ] {
+            assert_eq!(Person::new("Jane Doe", written).unwrap().domain(), "example.com", "{written}");
+        }
+        assert_eq!(Person::new("J", "bücher.example").unwrap().domain(), "xn--bcher-kva.example");
+        assert_eq!(Person::new("J", "www.com").unwrap().domain(), "www.com");
+    }
+
+    #[test]
+    fn what_is_no_domain_is_refused() {
+        let long = format!("{}.com", "a.".repeat(150));
+        for written in ["", "localhost", "192.0.2.1", "[192.0.2.1]", "https://", "a b.com", "-a.com", &long] {
+            let error = Person::new("Jane Doe", written).unwrap_err();
+            assert!(error == PersonError::Domain && error.is_of_domain(), "{written}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_name_is_refused() {
+        for (name, error) in [
+            (" ", PersonError::NoName),
+            ("17 4", PersonError::NoLetter),
+            ("Jane\nDoe", PersonError::ControlCharacter),
+            (&*"é".repeat(NAME_MAX + 1), PersonError::LongName),
+        ] {
+            assert_eq!(Person::new(name, "example.com"), Err(error), "{name:?}");
+        }
+        assert!(Person::new(&"é".repeat(NAME_MAX), "example.com").is_ok());
+    }
+
+    #[test]
+    fn an_input_is_read_as_it_is_written() {
+        let person = Person::new(" Jane Doe ", "www.example.com").unwrap();
+        assert_eq!(person.input(), "Jane Doe\texample.com");
+        assert_eq!(Person::read(&person.input()), Some(Ok(person.clone())));
+        assert_eq!(Person::read("jane@example.com"), None);
+        assert!(!format!("{person:?}").contains("Jane"));
+    }
+}
