@@ -13,8 +13,8 @@ use std::{env, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::Result;
 use mailsonde_builtin::{
-    alias, disposable, dns, domain_trust, free_provider, history, random_pattern, role, smtp_probe, syntax,
-    typo,
+    alias, disposable, dns, domain_trust, finder_permutation, free_provider, history, random_pattern, role,
+    smtp_probe, syntax, typo,
 };
 use mailsonde_config::{ConfigError, OnFault, Settings, SlotConfig, StageSection, did_you_mean, nearest};
 use mailsonde_engine::{Check, Facts, Pipeline, PipelineError, Policy, Pure, Slot, Stage};
@@ -48,6 +48,9 @@ pub(crate) const SMTP_PROBE: &str = "smtp-probe";
 
 /// The stage that looks up the standing of domains.
 const DOMAIN_TRUST: &str = "domain-trust";
+
+/// The stage that makes addresses of names.
+const FINDER_PERMUTATION: &str = "finder-permutation";
 
 /// The built-in stages that need a network: what `--offline` leaves out, with the plugins that ask DNS
 /// ([`offline_skips`]).
@@ -118,6 +121,14 @@ pub const STAGES: &[StageKind] = &[
         name: HISTORY,
         writes: &["history"],
         build: |section, parts| Ok(Arc::new(history::Recall::new(section.options()?, parts.history()))),
+    },
+    StageKind {
+        name: FINDER_PERMUTATION,
+        writes: &["finder.candidate", "syntax.error"],
+        build: |section, parts| {
+            let (config, formats) = (section.options()?, parts.formats());
+            Ok(Arc::new(finder_permutation::FinderPermutation::new(config, formats, parts.resolver()?)))
+        },
     },
     StageKind {
         name: "dns",
@@ -270,6 +281,15 @@ fn unknown_stage(settings: &Settings, path: &str, stage: &str) -> ConfigError {
     let plugins: Vec<&str> = plugins::names(settings).collect();
     let hint = did_you_mean(stage, STAGES.iter().map(|kind| kind.name).chain(plugins));
     settings.invalid(path, format!("unknown stage `{stage}`{hint}"))
+}
+
+/// How many addresses a person is looked for under.
+///
+/// # Errors
+/// A [`ConfigError`] with its place.
+pub(crate) fn candidates_max(settings: &Settings) -> Result<usize, ConfigError> {
+    let config: finder_permutation::Config = settings.stage(FINDER_PERMUTATION)?.options()?;
+    Ok(config.candidates_max)
 }
 
 /// How findings are judged.

@@ -9,6 +9,7 @@ mod bounces;
 pub mod cli;
 mod csv;
 mod facade;
+mod formats;
 mod http;
 mod jobs;
 mod metrics;

@@ -2,7 +2,8 @@
 //! server asked to come back later is asked again.
 
 use std::{
-    io,
+    collections::HashSet,
+    io, mem,
     pin::Pin,
     sync::Arc,
     task::{self, Poll},
@@ -14,6 +15,7 @@ use futures_util::{
     stream::{FuturesOrdered, FuturesUnordered},
 };
 use jiff::Timestamp;
+use mailsonde_builtin::person::Person;
 use mailsonde_engine::{
     BATCH_MAX, Batch, Clock, Context, Finding, ORDER_WINDOW, Pipeline, Policy, SlotReport, Subject,
     SystemClock, Verdict,
@@ -24,7 +26,7 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use crate::verification::Moment;
+use crate::{formats::Remembered, verification::Moment};
 
 /// Batches at work at once: together they fill the window within which order is kept.
 const BATCHES_AT_WORK_MAX: usize = ORDER_WINDOW / BATCH_MAX;
@@ -50,6 +52,8 @@ pub struct Verifier {
     deadline: Duration,
     patience: Duration,
     at_work: Semaphore,
+    /// What is learned of formats, and used for whoever comes next.
+    memory: Option<Arc<Remembered>>,
 }
 
 /// A batch of inputs, and where it stood in the whole.
@@ -100,13 +104,20 @@ impl Verifier {
     pub fn new(pipeline: Pipeline, policy: Policy, deadline: Duration) -> Self {
         let at_work = Semaphore::new(BATCHES_AT_WORK_MAX);
         let reading = pipeline.only(SYNTAX);
-        Self { pipeline, reading, policy, deadline, patience: Duration::ZERO, at_work }
+        Self { pipeline, reading, policy, deadline, patience: Duration::ZERO, at_work, memory: None }
     }
 
     /// The same, that asks servers again which want us to come back later, for as long as this.
     #[must_use]
     pub fn with_patience(self, patience: Duration) -> Self {
         Self { patience, ..self }
+    }
+
+    /// The same, that learns how domains make addresses of names. Of each domain of which nothing is known, one person is
+    /// looked for before the others.
+    #[must_use]
+    pub(crate) fn learning(self, memory: Arc<Remembered>) -> Self {
+        Self { memory: Some(memory), ..self }
     }
 
     /// Verifies one batch.
@@ -166,8 +177,30 @@ impl Verifier {
         batch.into_subjects()
     }
 
-    /// One run of the pipeline. Who waits for a retry meanwhile is in nobody's way.
+    /// A run of all subjects; of persons in two turns, where something can be learned from the first.
     async fn run(&self, subjects: Vec<Subject>, attempt: u32) -> (Vec<Subject>, Vec<SlotReport>) {
+        let Some(memory) = &self.memory else { return self.turn(subjects, attempt).await };
+        let is_scout = scouts(&subjects, memory);
+        let (mut turns, mut reports) = ([Vec::new(), Vec::new()], Vec::new());
+        for (subject, is_scout) in subjects.into_iter().zip(&is_scout) {
+            turns[usize::from(!is_scout)].push(subject);
+        }
+        for turn in &mut turns {
+            let (heard, more) = self.turn(mem::take(turn), attempt).await;
+            let verdicts: Vec<Verdict> =
+                heard.iter().map(|subject| Verdict::of(subject.clone(), self.policy)).collect();
+            memory.learn(&verdicts);
+            *turn = heard;
+            add_reports(&mut reports, more);
+        }
+        let [scouts, others] = turns;
+        let (mut scouts, mut others) = (scouts.into_iter(), others.into_iter());
+        let next = |is_scout: bool| if is_scout { scouts.next() } else { others.next() };
+        (is_scout.into_iter().filter_map(next).collect(), reports)
+    }
+
+    /// One run of the pipeline. Who waits for a retry meanwhile is in nobody's way.
+    async fn turn(&self, subjects: Vec<Subject>, attempt: u32) -> (Vec<Subject>, Vec<SlotReport>) {
         let _place = self.at_work.acquire().await;
         let cx = Context { attempt, ..Context::within(self.deadline) };
         let mut batch = Batch::new(subjects);
@@ -222,6 +255,16 @@ fn repeat(input: String, row: u64) -> Subject {
     let mut subject = Subject::new(input);
     subject.note(&Arc::from(SOURCE), Finding::DuplicateOf(row));
     subject
+}
+
+/// Which of the subjects go first: of each domain of which nothing is known, the first person.
+fn scouts(subjects: &[Subject], memory: &Remembered) -> Vec<bool> {
+    let mut domains = HashSet::new();
+    let is_scout = |subject: &Subject| match Person::read(subject.input()) {
+        Some(Ok(person)) => !memory.knows(person.domain()) && domains.insert(Box::from(person.domain())),
+        _ => false,
+    };
+    subjects.iter().map(is_scout).collect()
 }
 
 /// Nobody answered about the mailbox.

@@ -39,6 +39,8 @@ pub struct Verdict {
     pub evidence: Evidence,
     /// Position of the last slot that settled the subject.
     pub last_slot: Option<usize>,
+    /// Of a person: the verdicts of all candidates, the likeliest first.
+    pub candidates: Vec<Self>,
 }
 
 /// Everything the judge saw. Serialised, it is what a verdict can be judged by again.
@@ -78,11 +80,12 @@ impl fmt::Debug for Verdict {
 impl Verdict {
     /// Judges a subject by what was found of it.
     pub fn of(subject: Subject, policy: Policy) -> Self {
-        let Subject { input, address, findings, settled, .. } = subject;
+        let Subject { input, address, findings, settled, candidates, .. } = subject;
         let mut evidence = Evidence { judge: JUDGE_VERSION, policy, findings, opinions: Vec::new() };
         let judgement = evidence.judge_again();
         evidence.weigh(&judgement.opinions);
-        Self { input, address, judgement, evidence, last_slot: settled }
+        let candidates = candidates.into_iter().map(|candidate| Self::of(candidate, policy)).collect();
+        Self { input, address, judgement, evidence, last_slot: settled, candidates }
     }
 }
 

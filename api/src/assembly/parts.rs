@@ -9,7 +9,9 @@ use std::{
 use anyhow::Result;
 use mailsonde_builtin::{lists::Lists, syntax};
 use mailsonde_config::{Settings, StageSection};
-use mailsonde_engine::{Address, BoxFuture, History, HistoryError, Prober, Remembered, Resolver};
+use mailsonde_engine::{
+    Address, BoxFuture, FormatCounts, Formats, History, HistoryError, Prober, Remembered, Resolver,
+};
 use mailsonde_net::{Commons, HickoryResolver, SmtpProber};
 use mailsonde_wasm::{Host, PluginConfig, WasmStage};
 
@@ -21,6 +23,7 @@ pub struct Parts<'s> {
     pub(super) lists: Arc<Lists>,
     pub(super) syntax_policy: Option<syntax::Policy>,
     history: Option<Arc<dyn History>>,
+    formats: Arc<dyn Formats>,
     commons: Commons,
     resolver: OnceLock<Arc<dyn Resolver>>,
     prober: OnceLock<SmtpProber>,
@@ -40,6 +43,7 @@ impl<'s> Parts<'s> {
             lists: Arc::new(Lists::load(&data_folder(settings)?)?),
             syntax_policy: None,
             history: None,
+            formats: Arc::new(NoMemories),
             commons: Commons::default(),
             resolver: OnceLock::new(),
             prober: OnceLock::new(),
@@ -60,6 +64,12 @@ impl<'s> Parts<'s> {
         Self { history: Some(history), ..self }
     }
 
+    /// The same parts with a memory of how domains make addresses of names.
+    #[must_use]
+    pub fn with_formats(self, formats: Arc<dyn Formats>) -> Self {
+        Self { formats, ..self }
+    }
+
     /// The same parts with a prober that shares with those of other processes.
     #[must_use]
     pub fn with_commons(self, commons: Commons) -> Self {
@@ -78,6 +88,11 @@ impl<'s> Parts<'s> {
     /// The memory of mailboxes; where there is none, one without memories, so that the stage can be checked.
     pub(super) fn history(&self) -> Arc<dyn History> {
         self.history.clone().unwrap_or_else(|| Arc::new(NoMemories))
+    }
+
+    /// The memory of formats.
+    pub(super) fn formats(&self) -> Arc<dyn Formats> {
+        self.formats.clone()
     }
 
     pub(crate) fn resolver(&self) -> Result<Arc<dyn Resolver>> {
@@ -152,5 +167,14 @@ impl History for NoMemories {
         addresses: &'a [&'a Address],
     ) -> BoxFuture<'a, Result<Vec<Option<Remembered>>, HistoryError>> {
         Box::pin(std::future::ready(Ok(vec![None; addresses.len()])))
+    }
+}
+
+impl Formats for NoMemories {
+    fn recall<'a>(
+        &'a self,
+        domains: &'a [&'a str],
+    ) -> BoxFuture<'a, Result<Vec<FormatCounts>, HistoryError>> {
+        Box::pin(std::future::ready(Ok(vec![FormatCounts::new(); domains.len()])))
     }
 }

@@ -38,6 +38,8 @@ pub(super) struct Args {
 pub(super) enum Command {
     /// Verify addresses: arguments, a file, or lines on standard input
     Verify(VerifyArgs),
+    /// Find a person's address: a full name, and a company's domain
+    Find(FindArgs),
     /// Verify the addresses of a table, which gets columns of verdicts; or say what a table is like
     Csv(CsvArgs),
     /// Say what SMTP replies mean: arguments, or lines on standard input
@@ -106,6 +108,46 @@ pub(super) struct VerifyArgs {
     /// Print each batch as it is done, with row numbers, instead of in order (human or jsonl)
     #[arg(long)]
     pub as_completed: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct FindArgs {
+    /// The full name; `-` reads one person per line from standard input: a name, a tab and a domain, or
+    /// {"full_name": …, "email_domain": …}
+    #[arg(value_name = "NAME")]
+    pub name: String,
+    /// The company's domain, or the address of its web site
+    #[arg(value_name = "DOMAIN")]
+    pub domain: Option<String>,
+    /// List the addresses that it may be, the likeliest first; nobody is asked
+    #[arg(long)]
+    pub candidates: bool,
+    /// Say what became of each address that it may be
+    #[arg(long, conflicts_with = "candidates")]
+    pub explain: bool,
+    /// How to print
+    #[arg(long, short, value_enum, default_value_t = FindFormat::Human)]
+    pub format: FindFormat,
+    /// Which pipeline of the configuration to run
+    #[arg(long, default_value = "find", value_name = "NAME")]
+    pub pipeline: String,
+    /// Time for a batch of people, e.g. 30s
+    #[arg(long, value_name = "TIME", default_value = "90s", value_parser = humantime::parse_duration)]
+    pub deadline: Duration,
+    /// Ask again servers that want us to come back later (greylisting), for as long as this, e.g. 10m
+    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = humantime::parse_duration)]
+    pub patience: Duration,
+}
+
+/// How people who are found are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum FindFormat {
+    /// A line for a person, with colours on a terminal
+    Human,
+    /// A JSON object each, indented
+    Json,
+    /// A JSON object a line
+    Jsonl,
 }
 
 /// How addresses are verified.

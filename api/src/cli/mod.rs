@@ -7,6 +7,7 @@ mod config;
 mod csv;
 mod data;
 mod explain;
+mod find;
 mod first;
 mod forget;
 mod human;
@@ -71,6 +72,7 @@ fn dispatch(args: Args) -> Result<()> {
     let file = args.config.as_deref();
     match args.command {
         Command::Verify(verify) => verify::run(file, &verify),
+        Command::Find(find) => find::run(file, &find),
         Command::Csv(args) => csv::run(file, &args),
         Command::Reply(reply) => reply::run(&reply),
         Command::Bounces(command) => bounces::run(file, &command),

@@ -52,9 +52,17 @@ impl<'s> Pass<'s> {
     /// A configuration that is wrong.
     pub(super) fn new(settings: &'s Settings, args: &PassArgs, explain: bool) -> Result<Self> {
         let parts = Parts::new(settings)?.with_syntax_policy(args.syntax_policy);
-        let verifier = Arc::new(verifier(settings, &parts, args, explain)?);
+        let verifier = verifier(settings, &parts, args, explain)?;
+        Self::of(parts, verifier)
+    }
+
+    /// With a pipeline that was made of these parts.
+    ///
+    /// # Errors
+    /// The system gives us no threads.
+    pub(super) fn of(parts: Parts<'s>, verifier: Verifier) -> Result<Self> {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-        Ok(Self { parts, verifier, runtime })
+        Ok(Self { parts, verifier: Arc::new(verifier), runtime })
     }
 
     /// SIGINT and SIGTERM, from now on.

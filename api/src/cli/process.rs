@@ -13,7 +13,7 @@ use crate::{
     jobs::{queue::Queue, work::Desk},
     metrics::{Metrics, Sources},
     reload::keep_plugins_fresh,
-    store::{Shared, history::StoredHistory, leases::StoredRation},
+    store::{Shared, formats::StoredFormats, history::StoredHistory, leases::StoredRation},
 };
 
 /// One such process.
@@ -24,6 +24,8 @@ pub(super) struct Process<'s> {
     pub(super) desk: Arc<Desk>,
     /// What the installation remembers of mailboxes.
     pub(super) history: Arc<StoredHistory>,
+    /// What it knows of how domains make addresses.
+    pub(super) formats: Arc<StoredFormats>,
     id: Uuid,
     store: Shared,
     ration: Arc<StoredRation>,
@@ -36,17 +38,21 @@ impl<'s> Process<'s> {
     /// A configuration that is wrong.
     pub(super) fn new(settings: &'s Settings, store: &Shared, metrics: &Arc<Metrics>) -> Result<Self> {
         let history = Arc::new(StoredHistory::new(store.workers().clone(), store.keys().clone()));
+        let formats = Arc::new(StoredFormats::new(store.workers().clone(), store.keys().clone()));
         let id = Uuid::now_v7();
         let ration = Arc::new(StoredRation::new(store.workers().clone(), store.keys().clone(), id));
         let commons = Commons { ration: Some(ration.clone()) };
-        let parts = Parts::new(settings)?.with_history(history.clone()).with_commons(commons);
-        let desk = Desk::new(settings, &parts, store.clone())?.counting(metrics.clone());
+        let parts = Parts::new(settings)?
+            .with_history(history.clone())
+            .with_formats(formats.clone())
+            .with_commons(commons);
+        let desk = Desk::new(settings, &parts, store.clone(), formats.clone())?.counting(metrics.clone());
         let plugins = parts.plugins();
         metrics.watch(Sources { prober: parts.smtp().cloned(), plugins: plugins.clone() });
         if !plugins.is_empty() {
             tokio::spawn(keep_plugins_fresh(plugins));
         }
-        Ok(Self { parts, desk: Arc::new(desk), history, id, store: store.clone(), ration })
+        Ok(Self { parts, desk: Arc::new(desk), history, formats, id, store: store.clone(), ration })
     }
 
     /// The process's end of the queue.

@@ -21,7 +21,7 @@ use crate::{
     access::Directory,
     assembly::{self, Variants},
     billing::{self, Ledger},
-    http::{App, Failed, Front, HttpConfig, Limiter, PIPELINE, Pages, Server, Stats, Uploads},
+    http::{App, FIND_PIPELINE, Failed, Front, HttpConfig, Limiter, PIPELINE, Pages, Server, Stats, Uploads},
     jobs::{
         capacity::Site,
         config::JobsConfig,
@@ -100,11 +100,17 @@ async fn serve(settings: Arc<Settings>, http: HttpConfig, args: &ServeArgs) -> R
     };
     let process = Process::new(&settings, &store, &metrics)?;
     let jobs: JobsConfig = settings.section("jobs")?;
-    let pipeline = process.desk.pipelines().get(PIPELINE).context("there is no pipeline `verify`")?;
+    let variants = |name: &str| {
+        let pipeline = process.desk.pipelines().get(name);
+        let pipeline = pipeline.with_context(|| format!("there is no pipeline `{name}`"))?;
+        anyhow::Ok(Variants::new(pipeline.clone(), settings.clone(), metrics.clone()))
+    };
     let app = Arc::new(App {
         directory: Directory::new(store.clone()),
         ledger: Ledger::new(store.clone()),
-        verify: Variants::new(pipeline.clone(), settings.clone(), metrics.clone()),
+        verify: variants(PIPELINE)?,
+        find: variants(FIND_PIPELINE)?,
+        formats: process.formats.clone(),
         site: Site::new(&settings, &jobs)?,
         estimate: Estimate::new(),
         jobs,

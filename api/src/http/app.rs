@@ -18,12 +18,15 @@ use crate::{
     billing::Ledger,
     jobs::{capacity::Site, config::JobsConfig, download::Places, estimate::Estimate},
     metrics::Metrics,
-    store::Shared,
+    store::{Shared, formats::StoredFormats},
     webhooks::Guard,
 };
 
 /// The pipeline of requests and of the jobs that they make.
 pub(crate) const PIPELINE: &str = "verify";
+
+/// The pipeline of people who are to be found.
+pub(crate) const FIND_PIPELINE: &str = "find";
 
 /// What endpoints have.
 pub(crate) struct App {
@@ -35,6 +38,10 @@ pub(crate) struct App {
     pub(crate) ledger: Arc<Ledger>,
     /// The pipeline that addresses go through, as requests choose it.
     pub(crate) verify: Variants,
+    /// The pipeline that people are looked for with.
+    pub(crate) find: Variants,
+    /// What is known of how domains make addresses.
+    pub(crate) formats: Arc<StoredFormats>,
     /// The table `[jobs]`.
     pub(crate) jobs: JobsConfig,
     /// How long jobs are likely to take.

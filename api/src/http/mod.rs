@@ -48,7 +48,7 @@ mod tagged;
 mod uploads;
 
 pub(crate) use self::{
-    app::{App, PIPELINE},
+    app::{App, FIND_PIPELINE, PIPELINE},
     body::Received,
     config::HttpConfig,
     document::{document_of, whole},

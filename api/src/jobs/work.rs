@@ -31,6 +31,7 @@ use crate::{
     metrics::Metrics,
     store::{
         Shared, StoreError,
+        formats::StoredFormats,
         jobs::End,
         tasks::{self, Kind},
     },
@@ -50,6 +51,8 @@ const LAST_WORD_MAX: Duration = Duration::from_secs(5);
 pub(crate) struct Desk {
     pub(super) store: Shared,
     pub(super) config: JobsConfig,
+    /// What is known of how domains make addresses.
+    pub(super) formats: Arc<StoredFormats>,
     policy: Policy,
     pipelines: BTreeMap<String, Pipeline>,
     prober: Option<SmtpProber>,
@@ -61,7 +64,12 @@ pub(crate) struct Desk {
 
 impl Desk {
     /// Builds every pipeline of the configuration: any job may name it.
-    pub(crate) fn new(settings: &Settings, parts: &Parts<'_>, store: Shared) -> Result<Self> {
+    pub(crate) fn new(
+        settings: &Settings,
+        parts: &Parts<'_>,
+        store: Shared,
+        formats: Arc<StoredFormats>,
+    ) -> Result<Self> {
         let mut pipelines = BTreeMap::new();
         for name in settings.pipelines()?.into_keys() {
             let pipeline = assembly::pipeline(settings, parts, &name, &[])?;
@@ -72,6 +80,7 @@ impl Desk {
             store,
             site: Site::new(settings, &config)?,
             config,
+            formats,
             policy: assembly::policy(settings)?,
             pipelines,
             prober: parts.smtp().cloned(),

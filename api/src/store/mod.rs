@@ -18,6 +18,7 @@ pub(crate) mod condition;
 mod error;
 pub(crate) mod figures;
 pub(crate) mod forget;
+pub(crate) mod formats;
 pub(crate) mod history;
 pub(crate) mod idempotency;
 pub(crate) mod jobs;

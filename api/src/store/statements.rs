@@ -5,7 +5,7 @@ use deadpool_postgres::Client;
 use super::{
     StoreError, access,
     billing::{self, groups},
-    capacity, chunks, clients, condition, figures, forget, history, idempotency,
+    capacity, chunks, clients, condition, figures, forget, formats, history, idempotency,
     jobs::{self, ending},
     learned, leases, migrations, retention, sheets, submission, tasks, webhooks,
 };
@@ -54,6 +54,9 @@ const STATEMENTS: &[&str] = &[
     figures::TASKS,
     figures::WEBHOOKS,
     figures::WORKERS,
+    formats::FORGET_OLD,
+    formats::LEARN,
+    formats::RECALL,
     forget::CLIENTS,
     forget::HELD,
     forget::HOLDERS,

@@ -9,6 +9,7 @@ pub mod dns;
 pub mod domain_trust;
 #[cfg(test)]
 mod fake_dns;
+pub mod finder_permutation;
 pub mod free_provider;
 pub mod history;
 pub mod lists;

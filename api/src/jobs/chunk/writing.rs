@@ -98,8 +98,9 @@ impl ChunkRun {
         }
     }
 
-    /// Remembers who refused mail for good, and forgets that of those who take it.
+    /// Remembers who refused mail for good, and forgets that of those who take it; and how domains make addresses.
     async fn learn(&self, verdicts: &[Judged]) {
+        self.desk.formats.learn(verdicts.iter().map(|judged| &judged.verdict));
         let learned = history::learn_from(verdicts.iter().map(|judged| &judged.verdict));
         if learned.is_empty() {
             return;

@@ -17,6 +17,8 @@
 //! `{"stage":"dns","mx":[[10,"mx.example.com"]]}`. A reply is written without its host and its text, and is
 //! `[finding, host, text]` in the row: the host as its place in the row's route, or by name; the text by number.
 //!
+//! Of a person the candidate is kept that speaks for the person, and no other.
+//!
 //! Two things are not kept: the text of a reply that accepts the recipient, which says nothing more than its code, and
 //! what is past [`TEXT_OCTETS_MAX`] of other texts. The judge reads neither, so the evidence still leads to the same
 //! judgement.
@@ -109,7 +111,7 @@ struct Writer<'a> {
 
 impl<'a> Writer<'a> {
     fn row(&mut self, judged: &'a Judged) {
-        let Verdict { input, address, judgement, evidence, last_slot } = &judged.verdict;
+        let Verdict { input, address, judgement, evidence, last_slot, .. } = &judged.verdict;
         let mut found = mem::take(&mut self.found);
         found.clear();
         for (at, recorded) in evidence.findings.iter().enumerate() {
@@ -213,6 +215,7 @@ impl Text {
                 judgement,
                 evidence: Evidence { judge, policy, findings, opinions },
                 last_slot,
+                candidates: Vec::new(),
             },
             verified_at: verified_at.ok_or(RowsError::Dangling(row))?,
             took: Duration::from_millis(took),

@@ -1,0 +1,157 @@
+//! `finder-permutation`: the addresses that a person may have.
+//!
+//! An input that is a person ([`Person`]) becomes ranked candidates, which go on in its place: what the name may be in letters
+//! of addresses (`names`), in the ways in which companies make addresses of names, the likeliest first (`formats`). What is
+//! known of the domain, by the engine's [`Formats`], counts for more than what is usual. Inputs that are addresses pass.
+//!
+//! A company's web site may stand at a name that takes no mail. Where the name has no MX records, and the domain that was
+//! registered for it has some, the candidates are of that one. It asks nobody about mailboxes.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
+
+use futures_util::{StreamExt, stream};
+use mailsonde_engine::{
+    Address, Batch, BoxFuture, Candidate, Context, Facts, Finding, FormatCounts, Formats, Guess, Lookup,
+    Outcome, RecordKind, Resolver, Stage, StageError, SubjectId, SyntaxError, SyntaxReason,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    formats::{Format, Known, rank},
+    names,
+    person::{Person, PersonError},
+};
+
+/// Domains that are asked about at the same time, as by the stage `dns`.
+const DOMAINS_IN_FLIGHT: usize = 256;
+
+/// Options of the stage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Candidates of one person, at most.
+    pub candidates_max: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        // As many formats as are in use by more than one company in a thousand, in a few spellings.
+        Self { candidates_max: 24 }
+    }
+}
+
+/// The stage.
+pub struct FinderPermutation {
+    config: Config,
+    formats: Arc<dyn Formats>,
+    resolver: Arc<dyn Resolver>,
+}
+
+impl FinderPermutation {
+    /// The stage with its sources.
+    pub fn new(config: Config, formats: Arc<dyn Formats>, resolver: Arc<dyn Resolver>) -> Self {
+        Self { config, formats, resolver }
+    }
+
+    /// The domain at which the person has mail, as far as DNS tells.
+    async fn mail_domain(&self, domain: &str) -> Box<str> {
+        let registered = psl::domain_str(domain).unwrap_or(domain);
+        let has_mx =
+            async |name| matches!(self.resolver.lookup(name, RecordKind::Mx).await, Lookup::Found(_));
+        let is_elsewhere = registered != domain && !has_mx(domain).await && has_mx(registered).await;
+        if is_elsewhere { registered.into() } else { domain.into() }
+    }
+
+    /// For each domain of these persons the one at which they have mail.
+    async fn homes(&self, persons: &[(SubjectId, Person)]) -> HashMap<Box<str>, Box<str>> {
+        let domains: HashSet<&str> = persons.iter().map(|(_, person)| person.domain()).collect();
+        let home = async |domain: &str| (Box::from(domain), self.mail_domain(domain).await);
+        stream::iter(domains.into_iter().map(home)).buffer_unordered(DOMAINS_IN_FLIGHT).collect().await
+    }
+
+    /// What is known of each domain. Without it, what is usual counts.
+    async fn recall(&self, domains: &[&str]) -> HashMap<Box<str>, Known> {
+        let recalled = self.formats.recall(domains).await.unwrap_or_default();
+        domains.iter().zip(recalled).map(|(domain, counts)| ((*domain).into(), known(&counts))).collect()
+    }
+}
+
+impl Stage for FinderPermutation {
+    fn name(&self) -> &'static str {
+        "finder-permutation"
+    }
+
+    fn facts(&self) -> Facts {
+        Facts::new(&[], &["finder.candidate", "syntax.error"])
+    }
+
+    fn run<'a>(&'a self, _: &'a Context, batch: &'a mut Batch) -> BoxFuture<'a, Result<(), StageError>> {
+        Box::pin(async move {
+            let mut persons: Vec<(SubjectId, Person)> = Vec::new();
+            for (id, read) in read(batch) {
+                match read {
+                    None => batch.settle(id, Outcome::default()),
+                    Some(Err(error)) => batch.settle(id, refused(error)),
+                    Some(Ok(person)) => persons.push((id, person)),
+                }
+            }
+            let homes = self.homes(&persons).await;
+            let mut domains: Vec<&str> = homes.values().map(|home| &**home).collect();
+            domains.sort_unstable();
+            domains.dedup();
+            let known = self.recall(&domains).await;
+            let nothing = Known::default();
+            for (id, person) in &persons {
+                let domain = &homes[person.domain()];
+                let known = known.get(domain).unwrap_or(&nothing);
+                let mut outcome = Outcome::default();
+                outcome.expand(candidates(person, domain, known, self.config.candidates_max));
+                batch.settle(*id, outcome);
+            }
+            Ok(())
+        })
+    }
+}
+
+/// A subject, and the person that it is, if it is one.
+type Read = (SubjectId, Option<Result<Person, PersonError>>);
+
+fn read(batch: &Batch) -> Vec<Read> {
+    batch.open().map(|(id, subject)| (id, Person::read(subject.input()))).collect()
+}
+
+/// Nobody can be looked for.
+fn refused(error: PersonError) -> Outcome {
+    let reason = match error {
+        PersonError::Domain => SyntaxReason::BadDomain,
+        PersonError::NoName => SyntaxReason::Empty,
+        PersonError::ControlCharacter => SyntaxReason::ControlCharacter,
+        PersonError::LongName => SyntaxReason::TooLong,
+        PersonError::NoLetter => SyntaxReason::BadLocalPart,
+    };
+    let mut outcome =
+        Outcome::of([Finding::SyntaxError(SyntaxError { reason, message: error.to_string().into() })]);
+    outcome.stop();
+    outcome
+}
+
+/// What is remembered, in formats that are known here.
+fn known(counts: &FormatCounts) -> Known {
+    let format = |(word, count): &(Box<str>, f64)| Some((Format::of_word(word)?, *count));
+    Known { counts: counts.iter().filter_map(format).collect() }
+}
+
+/// The addresses that a person may have at a domain, the likeliest first.
+pub fn candidates(person: &Person, domain: &str, known: &Known, max: usize) -> Vec<Candidate> {
+    // A name that can be nobody's, in letters of addresses, has none.
+    let guesses = names::parse(person.full_name()).map(|name| rank(&name, known, max)).unwrap_or_default();
+    let of = u16::try_from(guesses.len()).unwrap_or(u16::MAX);
+    let candidate = |(rank, guess): (u16, crate::formats::Guess)| Candidate {
+        address: Address::new(&guess.local, domain),
+        guess: Guess { format: guess.format.word().into(), rank, of, chance: guess.chance },
+    };
+    (1..).zip(guesses).map(candidate).collect()
+}
