@@ -49,7 +49,7 @@ pub(crate) fn told_by(verdict: &Verdict) -> Vec<Seen> {
 
 /// The memory of a command.
 #[derive(Debug, Default)]
-pub struct Remembered {
+pub(crate) struct Remembered {
     domains: Mutex<HashMap<Box<str>, FormatCounts>>,
 }
 

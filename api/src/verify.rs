@@ -259,7 +259,7 @@ fn repeat(input: String, row: u64) -> Subject {
 
 /// Which of the subjects go first: of each domain of which nothing is known, the first person.
 fn scouts(subjects: &[Subject], memory: &Remembered) -> Vec<bool> {
-    let mut domains = HashSet::new();
+    let mut domains: HashSet<Box<str>> = HashSet::new();
     let is_scout = |subject: &Subject| match Person::read(subject.input()) {
         Some(Ok(person)) => !memory.knows(person.domain()) && domains.insert(Box::from(person.domain())),
         _ => false,

@@ -20,7 +20,7 @@ use tokio::sync::mpsc;
 use self::told::{Candidates, Found, Input};
 use super::{
     Usage,
-    args::{FindArgs, FindFormat},
+    args::FindArgs,
     input,
     pass::{BATCHES_WAITING_MAX, Pass, progress},
     pipeline_named,

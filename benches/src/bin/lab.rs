@@ -57,7 +57,7 @@ fn find_them(companies: usize, at_each: usize) -> Result<()> {
     stay(&net)
 }
 
-fn environment(net: &Net) -> BTreeMap<&'static str, String> {
+fn environment(net: &Net) -> BTreeMap<String, String> {
     net.environment().into_iter().collect()
 }
 

@@ -10,9 +10,11 @@ pub mod domain_trust;
 #[cfg(test)]
 mod fake_dns;
 pub mod finder_permutation;
+pub mod formats;
 pub mod free_provider;
 pub mod history;
 pub mod lists;
+pub mod names;
 mod per_domain;
 pub mod person;
 pub mod random_pattern;

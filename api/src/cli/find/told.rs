@@ -63,7 +63,7 @@ struct Listed<'a> {
     mailbox: Option<MailboxState>,
 }
 
-impl Candidates<'_> {
+impl<'a> Candidates<'a> {
     pub(super) fn write(&self, out: &mut impl Write, format: FindFormat) -> io::Result<()> {
         #[derive(Serialize)]
         struct Object<'a> {
@@ -72,14 +72,10 @@ impl Candidates<'_> {
             #[serde(skip_serializing_if = "Option::is_none")]
             error: Option<&'a str>,
         }
-        let listed = |candidate| {
+        let listed = |candidate: &'a Candidate| {
             let Candidate { address, guess } = candidate;
-            Listed {
-                address: address.as_str(),
-                format: &guess.format,
-                chance: rounded(guess.chance),
-                mailbox: None,
-            }
+            let chance = rounded(guess.chance);
+            Listed { address: address.as_str(), format: &guess.format, chance, mailbox: None }
         };
         let candidates: Vec<Listed<'_>> = self.candidates.iter().map(listed).collect();
         if format != FindFormat::Human {

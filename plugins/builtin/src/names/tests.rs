@@ -1,0 +1,5 @@
+use super::*;
+#[test]
+fn x() {
+    assert!(parse("Jane Doe").is_ok());
+}
