@@ -6,8 +6,10 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use mailsonde_builtin::formats::formats_of;
-use mailsonde_engine::{BoxFuture, Finding, FormatCounts, Formats, HistoryError, MailboxState, Verdict};
+use mailsonde_builtin::formats::{Format, formats_of};
+use mailsonde_engine::{
+    Address, BoxFuture, Finding, FormatCounts, Formats, HistoryError, MailboxState, Verdict,
+};
 
 /// Domains that a command remembers. With more, those are forgotten of which least is known.
 const DOMAINS_MAX: usize = 100_000;
@@ -33,18 +35,25 @@ pub(crate) fn told_by(verdict: &Verdict) -> Vec<Seen> {
         && !flags.is_disposable
         && !flags.is_random;
     let Some(address) = verdict.address.as_ref().filter(|_| is_telling) else { return Vec::new() };
-    let seen = |format: Box<str>, weight| Seen { domain: address.domain().into(), format, weight };
     let found = verdict.evidence.findings().find_map(|finding| match finding {
         Finding::Candidate(guess) => Some(guess.format.clone()),
         _ => None,
     });
     match found {
-        Some(format) => vec![seen(format, 1.0)],
-        None => {
-            let looks = formats_of(address.local()).into_iter();
-            looks.map(|(format, weight)| seen(format.word().into(), weight)).collect()
-        }
+        Some(format) => vec![Seen { domain: address.domain().into(), format, weight: 1.0 }],
+        None => looks(address),
     }
+}
+
+/// The formats that an address looks like.
+fn looks(address: &Address) -> Vec<Seen> {
+    let domain = address.domain();
+    let seen = |(format, weight): (Format, f64)| Seen {
+        domain: domain.into(),
+        format: format.word().into(),
+        weight,
+    };
+    formats_of(address.local()).into_iter().map(seen).collect()
 }
 
 /// The memory of a command.
@@ -56,8 +65,17 @@ pub(crate) struct Remembered {
 impl Remembered {
     /// Learns from verdicts.
     pub(crate) fn learn<'v>(&self, verdicts: impl IntoIterator<Item = &'v Verdict>) {
+        self.note(verdicts.into_iter().flat_map(told_by));
+    }
+
+    /// Learns from an address that somebody knows to be right.
+    pub(crate) fn learn_from(&self, colleague: &Address) {
+        self.note(looks(colleague));
+    }
+
+    fn note(&self, seen: impl IntoIterator<Item = Seen>) {
         let mut domains = self.domains.lock().unwrap_or_else(PoisonError::into_inner);
-        for Seen { domain, format, weight } in verdicts.into_iter().flat_map(told_by) {
+        for Seen { domain, format, weight } in seen {
             let counts = domains.entry(domain).or_default();
             match counts.iter_mut().find(|(known, _)| *known == format) {
                 Some((_, count)) => *count += weight,
@@ -67,6 +85,12 @@ impl Remembered {
         if domains.len() > DOMAINS_MAX {
             domains.retain(|_, counts| counts.iter().map(|(_, count)| count).sum::<f64>() > 1.0);
         }
+    }
+
+    /// What is known of a domain.
+    pub(crate) fn of(&self, domain: &str) -> FormatCounts {
+        let known = self.domains.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get(domain).cloned().unwrap_or_default()
     }
 
     /// Whether anything is known of a domain.
@@ -80,8 +104,7 @@ impl Formats for Remembered {
         &'a self,
         domains: &'a [&'a str],
     ) -> BoxFuture<'a, Result<Vec<FormatCounts>, HistoryError>> {
-        let known = self.domains.lock().unwrap_or_else(PoisonError::into_inner);
-        let recalled = domains.iter().map(|domain| known.get(*domain).cloned().unwrap_or_default()).collect();
+        let recalled = domains.iter().map(|domain| self.of(domain)).collect();
         Box::pin(std::future::ready(Ok(recalled)))
     }
 }

@@ -113,7 +113,7 @@ pub(super) struct VerifyArgs {
 #[derive(Debug, ClapArgs)]
 pub(super) struct FindArgs {
     /// The full name; `-` reads one person per line from standard input: a name, a tab and a domain, or
-    /// {"full_name": …, "email_domain": …}
+    /// {"full_name": …, "email_domain": …, "colleagues": […]}
     #[arg(value_name = "NAME")]
     pub name: String,
     /// The company's domain, or the address of its web site
@@ -122,6 +122,9 @@ pub(super) struct FindArgs {
     /// List the addresses that it may be, the likeliest first; nobody is asked
     #[arg(long)]
     pub candidates: bool,
+    /// The address of a colleague, which tells how the company makes addresses; several may be named
+    #[arg(long = "colleague", value_name = "ADDRESS")]
+    pub colleagues: Vec<String>,
     /// Say what became of each address that it may be
     #[arg(long, conflicts_with = "candidates")]
     pub explain: bool,

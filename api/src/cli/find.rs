@@ -12,7 +12,11 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use mailsonde_builtin::{finder_permutation::candidates, formats::Known, person::Person};
+use mailsonde_builtin::{
+    finder_permutation::{candidates, known},
+    person::Person,
+    syntax,
+};
 use mailsonde_config::Settings;
 use serde::Deserialize;
 use tokio::sync::mpsc;
@@ -42,23 +46,35 @@ const PERSONS_AT_ONCE: usize = 250;
 struct Line {
     full_name: String,
     email_domain: String,
+    /// Addresses at the company that somebody knows to be right.
+    #[serde(default)]
+    colleagues: Vec<String>,
 }
 
 /// Runs the command.
 pub(super) fn run(config: Option<&Path>, args: &FindArgs) -> Result<()> {
     let source = Source::of(args)?;
     let settings = Settings::load(config)?;
-    if args.candidates { list(&settings, source, args) } else { find(&settings, source, args) }
+    let memory = Arc::new(Remembered::default());
+    for colleague in &args.colleagues {
+        let address = syntax::parse(colleague, syntax::Policy::Strict);
+        memory.learn_from(&address.map_err(|error| Usage(format!("{colleague}: {}", error.message)))?);
+    }
+    if args.candidates {
+        list(&settings, source, args, &memory)
+    } else {
+        find(&settings, source, args, memory)
+    }
 }
 
 /// Prints the addresses that each person may have.
-fn list(settings: &Settings, source: Source, args: &FindArgs) -> Result<()> {
+fn list(settings: &Settings, source: Source, args: &FindArgs, memory: &Remembered) -> Result<()> {
     let max = assembly::candidates_max(settings)?;
     let mut out = told::output(args.format);
-    source.each(|input| {
+    source.each(memory, |input| {
         let person = Person::read(&input).transpose();
         let candidates = match &person {
-            Ok(Some(person)) => candidates(person, person.domain(), &Known::default(), max),
+            Ok(Some(person)) => candidates(person, person.domain(), &known(&memory.of(person.domain())), max),
             _ => Vec::new(),
         };
         let error = person.err().map(|error| error.to_string());
@@ -69,20 +85,19 @@ fn list(settings: &Settings, source: Source, args: &FindArgs) -> Result<()> {
 }
 
 /// Looks for each person.
-fn find(settings: &Settings, source: Source, args: &FindArgs) -> Result<()> {
-    let memory = Arc::new(Remembered::default());
+fn find(settings: &Settings, source: Source, args: &FindArgs, memory: Arc<Remembered>) -> Result<()> {
     let parts = Parts::new(settings)?.with_formats(memory.clone());
     pipeline_named(settings, &args.pipeline)?;
     let pipeline = assembly::pipeline(settings, &parts, &args.pipeline, &[])?;
     let policy = assembly::policy(settings)?.of_mailbox();
-    let verifier =
-        Verifier::new(pipeline, policy, args.deadline).with_patience(args.patience).learning(memory);
+    let verifier = Verifier::new(pipeline, policy, args.deadline).with_patience(args.patience);
+    let verifier = verifier.learning(memory.clone());
     let pass = Pass::of(parts, verifier)?;
     let is_watched = matches!(source, Source::Lines) && !io::stdout().is_terminal();
     let bar = progress(is_watched, None, "people");
     let mut out = told::output(args.format);
     let (sender, receiver) = mpsc::channel(BATCHES_WAITING_MAX);
-    let reader = thread::spawn(move || source.send(&sender));
+    let reader = thread::spawn(move || source.send(&memory, &sender));
     let ended = pass.run(receiver, Order::Submitted, pending(), |batch: &Verified| {
         bar.inc(batch.verdicts.len() as u64);
         for verdict in &batch.verdicts {
@@ -118,8 +133,8 @@ impl Source {
         }
     }
 
-    /// Hands on each person as an input.
-    fn each(self, mut hand: impl FnMut(String) -> io::Result<()>) -> Result<()> {
+    /// Hands on each person as an input; colleagues are remembered before.
+    fn each(self, memory: &Remembered, mut hand: impl FnMut(String) -> io::Result<()>) -> Result<()> {
         match self {
             Self::One(input) => Ok(hand(input)?),
             Self::Lines => {
@@ -128,7 +143,7 @@ impl Source {
                 while input::read_line(&mut reader, &mut line, LINE_OCTETS_MAX)
                     .context("reading the names")?
                 {
-                    hand(read(&String::from_utf8_lossy(&line)))?;
+                    hand(read(&String::from_utf8_lossy(&line), memory))?;
                     line.clear();
                 }
                 Ok(())
@@ -137,7 +152,7 @@ impl Source {
     }
 
     /// Sends the persons in batches, until they end or nobody wants them.
-    fn send(self, batches: &mpsc::Sender<Inputs>) -> Result<()> {
+    fn send(self, memory: &Remembered, batches: &mpsc::Sender<Inputs>) -> Result<()> {
         let (mut first_row, mut inputs) = (1, Vec::new());
         let mut leave = |inputs: &mut Vec<String>| {
             let rows = inputs.len() as u64;
@@ -145,7 +160,7 @@ impl Source {
             let _ = batches.blocking_send(Inputs { first_row, inputs: std::mem::take(inputs) });
             first_row += rows;
         };
-        self.each(|input| {
+        self.each(memory, |input| {
             inputs.push(input);
             if inputs.len() == PERSONS_AT_ONCE {
                 leave(&mut inputs);
@@ -159,11 +174,17 @@ impl Source {
     }
 }
 
-/// A line is an object, or a name, a tab and a domain. What is neither is a name without a domain, and is told so.
-fn read(line: &str) -> String {
+/// A line is an object, or a name, a tab and a domain. What is neither is a name without a domain, and is told so. A
+/// colleague whose address is none tells nothing.
+fn read(line: &str, memory: &Remembered) -> String {
     let line = line.trim();
     let (name, domain) = match serde_json::from_str(line) {
-        Ok(Line { full_name, email_domain }) => (full_name, email_domain),
+        Ok(Line { full_name, email_domain, colleagues }) => {
+            let addresses =
+                colleagues.iter().filter_map(|text| syntax::parse(text, syntax::Policy::Strict).ok());
+            addresses.for_each(|address| memory.learn_from(&address));
+            (full_name, email_domain)
+        }
         Err(_) => match line.rsplit_once('\t') {
             Some((name, domain)) => (name.to_owned(), domain.to_owned()),
             None => (line.to_owned(), String::new()),

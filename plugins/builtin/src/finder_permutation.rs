@@ -139,7 +139,7 @@ fn refused(error: PersonError) -> Outcome {
 }
 
 /// What is remembered, in formats that are known here.
-fn known(counts: &FormatCounts) -> Known {
+pub fn known(counts: &FormatCounts) -> Known {
     let format = |(word, count): &(Box<str>, f64)| Some((Format::of_word(word)?, *count));
     Known { counts: counts.iter().filter_map(format).collect() }
 }
