@@ -108,3 +108,78 @@ impl Formats for Remembered {
         Box::pin(std::future::ready(Ok(recalled)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use mailsonde_engine::{
+        CatchAll, CatchAllSource, DialogueStage, Guess, Policy, Reading, ReplyClass, RoleType, Strength,
+        Subject, Tier,
+    };
+
+    use super::*;
+
+    fn accepted(local: &str, catch_all: bool, more: impl IntoIterator<Item = Finding>) -> Verdict {
+        let source = CatchAllSource::Session;
+        let reading = Reading {
+            class: ReplyClass::Accepted,
+            strength: Strength::Code,
+            rule: "test".into(),
+            stage: DialogueStage::Rcpt,
+            code: 250,
+            enhanced: None,
+            text: "".into(),
+            host: "mx.example.com".into(),
+            agreed: false,
+        };
+        let is_catch_all = if catch_all { CatchAll::Yes { source } } else { CatchAll::No { source } };
+        let stage: Arc<str> = "test".into();
+        let mut subject = Subject::new("somebody");
+        subject.note(&stage, Finding::Reply(Box::new(reading)));
+        subject.note(&stage, Finding::CatchAll(is_catch_all));
+        more.into_iter().for_each(|finding| subject.note(&stage, finding));
+        let address = Some(Address::new(local, "example.com"));
+        Verdict { address, ..Verdict::of(subject, Policy::default().of_mailbox()) }
+    }
+
+    fn formats(verdict: &Verdict) -> Vec<(String, f64)> {
+        told_by(verdict).into_iter().map(|seen| (seen.format.into(), seen.weight)).collect()
+    }
+
+    #[test]
+    fn a_person_who_is_found_tells_the_format_and_an_address_what_it_looks_like() {
+        let guess = Guess { format: "flast".into(), rank: 3, of: 20, chance: 0.1 };
+        assert_eq!(formats(&accepted("jdoe", false, [Finding::Candidate(guess)])), [("flast".into(), 1.0)]);
+        let looks = formats(&accepted("jane.doe", false, []));
+        assert_eq!(looks.first().map(|(format, _)| &**format), Some("first.last"));
+        assert!(looks.iter().map(|(_, weight)| weight).sum::<f64>() <= 1.0);
+    }
+
+    #[test]
+    fn nothing_is_learned_where_addresses_tell_nothing() {
+        assert_eq!(formats(&accepted("jane.doe", true, [])), [], "everybody is accepted");
+        for finding in
+            [Finding::FreeProvider, Finding::Role(RoleType::Info), Finding::Disposable(Tier::Curated)]
+        {
+            assert_eq!(formats(&accepted("jane.doe", false, [finding])), []);
+        }
+        let refused = Verdict::of(Subject::new("jane.doe@example.com"), Policy::default());
+        assert_eq!(formats(&refused), []);
+    }
+
+    #[tokio::test]
+    async fn a_command_remembers_what_it_has_seen() {
+        let memory = Remembered::default();
+        memory.learn(&[accepted("jane.doe", false, []), accepted("john.smith", false, [])]);
+        memory.learn_from(&Address::new("amiller", "example.org"));
+        let recalled = memory.recall(&["example.org", "example.com", "example.net"]).await.unwrap();
+        let best = |counts: &FormatCounts| {
+            let most = counts.iter().max_by(|(_, one), (_, other)| one.total_cmp(other));
+            most.map(|(format, _)| format.to_string())
+        };
+        let best: Vec<_> = recalled.iter().map(best).collect();
+        assert_eq!(best, [Some("flast".into()), Some("first.last".into()), None]);
+        assert!(memory.knows("example.org") && !memory.knows("example.net"));
+    }
+}

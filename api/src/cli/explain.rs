@@ -5,7 +5,7 @@ mod opinion;
 use std::io::{self, Write};
 
 use mailsonde_engine::{
-    AliasType, CatchAll, CatchAllSource, DialogueStage, DomainTrust, FaultCause, Finding, HistoryFact,
+    AliasType, CatchAll, CatchAllSource, DialogueStage, DomainTrust, FaultCause, Finding, Guess, HistoryFact,
     HistorySource, LookupFailure, MailRoute, PluginFact, ProbeFailure, RandomPattern, Reading, ReplyClass,
     RiskSource, SlotReport, Strength, Tier, Verdict,
 };
@@ -91,6 +91,10 @@ fn phrase(finding: &Finding) -> String {
         Finding::History(HistoryFact::Confirmed) => "proven earlier by other means".into(),
         Finding::RiskList(RiskSource::SpamTrap) => "on your list of spam traps".into(),
         Finding::RiskList(RiskSource::ComplaintSource) => "on your list of people who complained".into(),
+        Finding::Candidate(guess) => {
+            let Guess { format, rank, of, chance } = guess;
+            format!("{format}: {rank} of {of} guesses, {chance:.2} before anybody was asked")
+        }
         Finding::DuplicateOf(row) => format!("the same mailbox as row {row}"),
         Finding::Fault(fault) => format!("{}: {}", fault_phrase(fault.cause), escaped(&fault.message)),
         Finding::Plugin(fact) => fact_phrase(fact),

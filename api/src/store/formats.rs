@@ -120,3 +120,45 @@ async fn learn(pool: &Pool, keys: &Keyring, seen: &[Seen]) -> Result<(), StoreEr
     client.execute(&learn, &[&domains, &formats, &weights, &HALF_LIFE.as_secs_f64()]).await?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::testing::store;
+
+    fn seen(domain: &str, format: &str, weight: f64) -> Seen {
+        Seen { domain: domain.into(), format: format.into(), weight }
+    }
+
+    #[tokio::test]
+    async fn counts_add_up_and_fade() {
+        let store = store().await;
+        let (pool, keys) = (store.workers().clone(), store.keys().clone());
+        let both = [seen("a.test", "flast", 0.5), seen("a.test", "flast", 1.0), seen("b.test", "first", 1.0)];
+        learn(&pool, &keys, &both).await.unwrap();
+        learn(&pool, &keys, &both[..1]).await.unwrap();
+        let memory = StoredFormats::new(pool.clone(), keys.clone());
+        let recalled = memory.recall(&["b.test", "a.test", "c.test"]).await.unwrap();
+        let [b, a, nothing] = recalled.try_into().unwrap();
+        let near = |counts: &FormatCounts, format: &str, weight: f64| {
+            counts.len() == 1 && &*counts[0].0 == format && (counts[0].1 - weight).abs() < 0.01
+        };
+        assert!(near(&a, "flast", 2.0) && near(&b, "first", 1.0) && nothing.is_empty(), "{a:?} {b:?}");
+        let client = pool.get().await.unwrap();
+        client.batch_execute("update domain_format set seen_at = now() - interval '365 days'").await.unwrap();
+        assert!(near(&memory.recall(&["a.test"]).await.unwrap()[0], "flast", 1.0));
+        learn(&pool, &keys, &both[..1]).await.unwrap();
+        assert!(
+            near(&memory.recall(&["a.test"]).await.unwrap()[0], "flast", 1.5),
+            "older ones count for less"
+        );
+        let named: i64 = client
+            .query_one("select count(*) from domain_format where domain like '%test%'", &[])
+            .await
+            .unwrap()
+            .get(0);
+        assert_eq!(named, 0, "no domain stands there");
+        client.batch_execute("update domain_format set seen_at = now() - interval '6 years'").await.unwrap();
+        assert_eq!(client.execute(FORGET_OLD, &[&10_i64]).await.unwrap(), 2);
+    }
+}

@@ -155,3 +155,118 @@ pub fn candidates(person: &Person, domain: &str, known: &Known, max: usize) -> V
     };
     (1..).zip(guesses).map(candidate).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::Mutex, time::Duration};
+
+    use mailsonde_engine::{HistoryError, Pipeline, Slot, Subject};
+
+    use super::*;
+    use crate::fake_dns::FakeDns;
+
+    /// Knows one domain, and notes what it was asked.
+    #[derive(Default)]
+    struct Scripted {
+        asked: Mutex<Vec<String>>,
+        is_away: bool,
+    }
+
+    impl Formats for Scripted {
+        fn recall<'a>(
+            &'a self,
+            domains: &'a [&'a str],
+        ) -> BoxFuture<'a, Result<Vec<FormatCounts>, HistoryError>> {
+            Box::pin(async move {
+                self.asked.lock().unwrap().extend(domains.iter().map(|domain| (*domain).to_owned()));
+                if self.is_away {
+                    return Err(HistoryError("the database is away".into()));
+                }
+                let of = |domain: &&str| match *domain {
+                    "known.test" => vec![("flast".into(), 3.0), ("of-a-later-version".into(), 9.0)],
+                    _ => FormatCounts::new(),
+                };
+                Ok(domains.iter().map(of).collect())
+            })
+        }
+    }
+
+    async fn run(formats: Arc<Scripted>, zone: &str, inputs: &[&str]) -> Vec<Subject> {
+        let stage = FinderPermutation::new(Config::default(), formats, FakeDns::new(zone));
+        let pipeline = Pipeline::new("find", vec![Slot::new(Arc::new(stage))]).unwrap();
+        let mut batch = Batch::new(inputs.iter().map(|input| Subject::new(*input)).collect());
+        pipeline.run(&Context::within(Duration::from_secs(30)), &mut batch).await;
+        batch.into_subjects()
+    }
+
+    async fn first(inputs: &[&str], zone: &str) -> Vec<String> {
+        let subjects = run(Arc::default(), zone, inputs).await;
+        subjects.iter().map(|subject| subject.candidates()[0].input().to_owned()).collect()
+    }
+
+    #[tokio::test]
+    async fn a_person_becomes_candidates_the_likeliest_first() {
+        let subjects = run(Arc::default(), "", &["Jane Doe\texample.test"]).await;
+        let candidates = subjects[0].candidates();
+        assert_eq!(candidates[0].input(), "jane.doe@example.test");
+        assert!(candidates.len() > 10 && candidates.len() <= Config::default().candidates_max);
+        let guesses: Vec<Guess> = candidates
+            .iter()
+            .flat_map(Subject::findings)
+            .filter_map(|finding| match finding {
+                Finding::Candidate(guess) => Some(guess.clone()),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(guesses.len(), candidates.len());
+        assert!(guesses.iter().all(|guess| usize::from(guess.of) == candidates.len()));
+        assert!(guesses.is_sorted_by(|one, next| one.chance >= next.chance && one.rank < next.rank));
+    }
+
+    #[tokio::test]
+    async fn what_is_known_of_a_domain_comes_before_what_is_usual() {
+        let formats = Arc::new(Scripted::default());
+        let inputs = ["Jane Doe\tknown.test", "John Smith\tknown.test", "Jane Doe\tother.test"];
+        let subjects = run(formats.clone(), "", &inputs).await;
+        let first: Vec<&str> = subjects.iter().map(|subject| subject.candidates()[0].input()).collect();
+        assert_eq!(first, ["jdoe@known.test", "jsmith@known.test", "jane.doe@other.test"]);
+        assert_eq!(*formats.asked.lock().unwrap(), ["known.test", "other.test"], "each once");
+    }
+
+    #[tokio::test]
+    async fn without_its_memory_it_goes_by_what_is_usual() {
+        let away = Arc::new(Scripted { is_away: true, ..Scripted::default() });
+        let subjects = run(away, "", &["Jane Doe\tknown.test"]).await;
+        assert_eq!(subjects[0].candidates()[0].input(), "jane.doe@known.test");
+    }
+
+    #[tokio::test]
+    async fn a_name_without_mail_leads_to_the_domain_above_it_where_that_has_some() {
+        let zone = "acme.test MX 10 mx.acme.test\nshop.acme.test A 192.0.2.1\n\
+                    mail.own.test MX 10 mx.own.test\nown.test MX 10 mx.own.test\nshop.none.test A 192.0.2.2";
+        let inputs = ["J Doe\tshop.acme.test", "J Doe\tmail.own.test", "J Doe\tshop.none.test"];
+        assert_eq!(
+            first(&inputs, zone)
+                .await
+                .iter()
+                .map(|address| address.split_once('@').unwrap().1)
+                .collect::<Vec<_>>(),
+            ["acme.test", "mail.own.test", "shop.none.test"]
+        );
+    }
+
+    #[tokio::test]
+    async fn addresses_pass_and_who_cannot_be_looked_for_is_told_why() {
+        let subjects =
+            run(Arc::default(), "", &["jane@example.test", "17\texample.test", "Jane\tlocalhost"]).await;
+        let reason = |subject: &Subject| {
+            subject.findings().find_map(|finding| match finding {
+                Finding::SyntaxError(error) => Some(error.reason),
+                _ => None,
+            })
+        };
+        let reasons: Vec<_> = subjects.iter().map(reason).collect();
+        assert_eq!(reasons, [None, Some(SyntaxReason::BadLocalPart), Some(SyntaxReason::BadDomain)]);
+        assert!(subjects.iter().all(|subject| subject.candidates().is_empty()));
+    }
+}

@@ -7,6 +7,7 @@ mod batches;
 mod command;
 mod connections;
 mod encryption;
+mod finder;
 mod greylisting;
 mod limits;
 mod mailboxes;

@@ -1,6 +1,6 @@
 //! What lists tell, gathered chunk by chunk in a real store, against all verdicts of the job at once.
 
-use super::{listed::Listed, *};
+use super::{listed::Listed, page::page, *};
 use crate::{
     jobs::testing::{claim, deferred, judged, submit_chunks, write, write_part},
     store::{
@@ -31,7 +31,31 @@ async fn told(store: &Store, job: Uuid) -> Vec<(u32, Option<String>)> {
     let (row, contents) = jobs::kept(&mut client, job).await.unwrap().unwrap();
     let told = listed(store, job).await;
     assert_eq!(told, outcomes(store.keys(), &row, &contents).unwrap());
+    by_pages(store, &header(store, job).await, &told).await;
     told.into_iter().map(|outcome| (outcome.row, outcome.input.map(String::from))).collect()
+}
+
+/// Two rows at a time, the same is told, and of each row that there is.
+async fn by_pages(store: &Store, job: &JobRow, told: &[Outcome]) {
+    let mut rows = Vec::new();
+    for first in (1..=u32::try_from(job.items).unwrap() + 1).step_by(2) {
+        match page(store, job, first, 2).await.unwrap() {
+            Some(page) => rows.extend(page),
+            None => return assert!(job.pruned_at.is_some()),
+        }
+    }
+    let numbers: Vec<u32> = rows.iter().map(|told| told.row).collect();
+    assert_eq!(numbers, (1..=u32::try_from(job.items).unwrap()).collect::<Vec<_>>());
+    let judged = rows.iter().filter_map(|told| told.judged.clone());
+    let known: Vec<outcomes::Said> = judged.map(|judged| Outcome::from(judged).said).collect();
+    assert_eq!(known, told.iter().map(|outcome| outcome.said.clone()).collect::<Vec<_>>());
+    for outcome in told.iter().filter(|outcome| outcome.input.is_some()) {
+        assert_eq!(outcome.input.as_ref(), Some(&rows[place(outcome.row)].input));
+    }
+}
+
+fn place(row: u32) -> usize {
+    usize::try_from(row).unwrap() - 1
 }
 
 async fn end(store: &Store, job: Uuid, end: End) {
