@@ -117,7 +117,9 @@ fn likeliest(mut readings: Vec<Reading>) -> Vec<Reading> {
     readings.sort_by(|a, b| b.weight.total_cmp(&a.weight));
     readings.truncate(READINGS_MAX);
     let kept = sum(&readings);
-    readings.iter_mut().for_each(|reading| reading.weight /= kept);
+    for reading in &mut readings {
+        reading.weight /= kept;
+    }
     readings
 }
 

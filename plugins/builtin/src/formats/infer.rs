@@ -55,7 +55,9 @@ pub fn formats_of(local: &str) -> Vec<(Format, f64)> {
         (_, separators) if separators.iter().all(|c| *c == '.') => of_dotted(&pieces),
         _ => Vec::new(),
     };
-    formats.iter_mut().for_each(|(_, weight)| *weight *= certainty);
+    for (_, weight) in &mut formats {
+        *weight *= certainty;
+    }
     formats.retain(|(_, weight)| *weight >= WEIGHT_MIN);
     formats.sort_by(|a, b| b.1.total_cmp(&a.1));
     formats
@@ -118,10 +120,14 @@ fn halves(word: &str, before: &impl Fn(&str) -> f64, after: &impl Fn(&str) -> f6
 
 /// Chances from likelihoods, by the formats' priors, against the local part being no name.
 fn weighed(mut found: Vec<(Format, f64)>, no_name: f64) -> Vec<(Format, f64)> {
-    found.iter_mut().for_each(|(format, likelihood)| *likelihood *= format.prior());
+    for (format, likelihood) in &mut found {
+        *likelihood *= format.prior();
+    }
     let all: f64 = no_name + found.iter().map(|(_, weight)| weight).sum::<f64>();
     if all > 0.0 {
-        found.iter_mut().for_each(|(_, weight)| *weight /= all);
+        for (_, weight) in &mut found {
+            *weight /= all;
+        }
     }
     found
 }

@@ -193,7 +193,6 @@ manuel manu manolo
 marcin marcinek
 margaret maggie meg peggy marge
 margarita rita
-maria masha mary
 martin marty
 marvin marv
 mary molly polly

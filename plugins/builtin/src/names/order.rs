@@ -109,10 +109,10 @@ fn capitals(tokens: &[Token]) -> Option<std::ops::Range<usize>> {
 /// `J`, `J.`, `JR`: letters that stand for names.
 fn is_initials(token: &Token) -> bool {
     let has_vowel = token.key.contains(['a', 'e', 'i', 'o', 'u', 'y']);
-    let is_name = Levels::of(&token.key) != Levels::default() && has_vowel;
-    token.is_initial()
-        || token.key.len() <= 3 && token.is_capitals() && !has_vowel && !is_name && token.key != "ng"
-        || token.key.len() == 2 && token.is_capitals() && !is_name
+    let is_name = has_vowel && Levels::of(&token.key) != Levels::default()
+        || Custom::FAMILY_FIRST.iter().any(|custom| custom.has(&token.key));
+    let letters_max = if has_vowel { 2 } else { 3 };
+    token.is_initial() || token.is_capitals() && token.key.len() <= letters_max && !is_name
 }
 
 /// How likely the family name stands first, and by whose custom.
@@ -161,19 +161,11 @@ fn custom(tokens: &[Token]) -> Option<Custom> {
 
 /// Whether the words look like a given name of this custom.
 fn may_be_given(custom: Custom, tokens: &[Token]) -> bool {
-    let is_short = |token: &Token| {
-        token.pieces().all(|piece| piece.len() <= 6) && !is_initials(token) && !is_western(token)
-    };
+    let is_foreign = |token: &Token| is_initials(token) || is_western(token);
+    let is_syllabic = |token: &Token| is_syllabic(&token.key) && !is_foreign(token);
     match custom {
-        Custom::Vietnamese => {
-            tokens.len() <= 4 && tokens.iter().all(|token| token.key.len() <= 6 && is_short(token))
-        }
-        Custom::Chinese => {
-            tokens.len() <= 2 && tokens.iter().all(|token| is_pinyin(&token.key) && is_short(token))
-        }
-        Custom::Korean => {
-            tokens.len() <= 2 && tokens.iter().all(|token| token.key.len() <= 12 && is_short(token))
-        }
+        Custom::Vietnamese => tokens.len() <= 4 && tokens.iter().all(|t| t.key.len() <= 6 && !is_foreign(t)),
+        Custom::Chinese | Custom::Korean => tokens.len() <= 2 && tokens.iter().all(is_syllabic),
         Custom::Japanese => tokens.len() == 1 && tokens.iter().all(|token| is_japanese(&token.key)),
         _ => tokens.len() <= 2 && tokens.iter().all(|token| Levels::of(&token.key).given >= 2),
     }
@@ -184,18 +176,16 @@ fn is_western(token: &Token) -> bool {
     Levels::of(&token.key).given >= 6 && token.key.len() >= 4
 }
 
-/// Syllables that end in a vowel, `n`, `ng` or `r`, as Mandarin's do, or a stop of Cantonese.
-fn is_pinyin(key: &str) -> bool {
-    const CLUSTERS: [&str; 21] = [
+/// Syllables as those of Mandarin, Cantonese and Korean: without the clusters of European names, and with few endings.
+fn is_syllabic(key: &str) -> bool {
+    const CLUSTERS: [&str; 31] = [
         "st", "tr", "br", "cr", "dr", "fr", "gr", "pr", "bl", "cl", "fl", "gl", "pl", "sm", "sp", "th", "ck",
-        "ll", "tt", "ss", "rr",
+        "ll", "tt", "ss", "rr", "rv", "rt", "rd", "rk", "rs", "rl", "rm", "rn", "lk", "ks",
     ];
     let is_vowel = |c: char| "aeiouvy".contains(c);
-    let ends_well = key.ends_with(|c: char| is_vowel(c) || "ngrhkptm".contains(c));
-    ends_well
-        && key.len() <= 12
-        && key.contains(is_vowel)
-        && !CLUSTERS.iter().any(|cluster| key.contains(cluster))
+    let ends_well = key.ends_with(|c: char| is_vowel(c) || "ngrhkptml".contains(c));
+    let has_cluster = CLUSTERS.iter().any(|cluster| key.contains(cluster));
+    ends_well && key.len() <= 12 && key.contains(is_vowel) && !has_cluster
 }
 
 /// Syllables of a consonant and a vowel, and `n` between them.
@@ -302,7 +292,7 @@ fn given_names(names: &[Token]) -> Vec<(&[Token], &[Token], f64)> {
         _ if initials >= 2 => {
             vec![(&names[..1], &names[1..], 0.7), (&names[..initials], &names[initials..], 0.3)]
         }
-        [_, second, ..] if !is_initials(second) && !words::is_patronymic(&second.key) => {
+        [_, second, ..] if may_be_used(second) => {
             vec![
                 (&names[..1], &names[1..], 1.0 - CALLED_BY_MIDDLE),
                 (&names[1..2], &names[..1], CALLED_BY_MIDDLE),
@@ -310,6 +300,11 @@ fn given_names(names: &[Token]) -> Vec<(&[Token], &[Token], f64)> {
         }
         _ => vec![(&names[..1], &names[1..], 1.0)],
     }
+}
+
+/// Whether somebody may go by this middle name.
+fn may_be_used(middle: &Token) -> bool {
+    !is_initials(middle) && !words::is_patronymic(&middle.key) && !words::is_particle(&middle.key)
 }
 
 /// Where the surname may begin, with shares of the sum 1.

@@ -47,17 +47,13 @@ fn spelled_weight(name: &str) -> f64 {
     let is_northern =
         ["ää", "öö", "ström", "sjö", "björ", "nen ", "sson"].iter().any(|part| name.contains(part))
             || name.ends_with("nen");
-    if !name.contains(|c: char| ('\u{370}'..'\u{2000}').contains(&c) || c > '\u{2e80}') {
-        match () {
-            () if has("ßæø") => 0.5,
-            () if has("åőűışğçáéíóúêãõřěůñľ") || is_northern || name.contains("gü") => {
-                0.1
-            }
-            () if has("đ") => 0.35,
-            () => 0.5,
-        }
-    } else {
-        0.4
+    let is_other_script = |c: char| ('\u{370}'..'\u{1e00}').contains(&c) || c > '\u{2e80}';
+    match () {
+        () if name.contains(is_other_script) => 0.4,
+        () if has("ßæø") => 0.5,
+        () if has("åőűışğçáéíóúêãõřěůñľ") || is_northern || name.contains("gü") => 0.1,
+        () if has("đ") => 0.35,
+        () => 0.5,
     }
 }
 
@@ -111,7 +107,7 @@ fn latin(letter: char, habit: Habit) -> Option<&'static str> {
         'ü' if spelled => "ue",
         'å' if spelled => "aa",
         'đ' if spelled => "dj",
-        'ä' | 'å' => "a",
+        'ä' | 'å' | 'ə' => "a",
         'æ' => "ae",
         'ö' | 'ø' => "o",
         'ü' => "u",
@@ -119,7 +115,6 @@ fn latin(letter: char, habit: Habit) -> Option<&'static str> {
         'ß' => "ss",
         'œ' => "oe",
         'þ' => "th",
-        'ə' => "a",
         'ı' => "i",
         'ʾ' | 'ʿ' => "",
         _ => return None,

@@ -10,8 +10,9 @@ const SPELLING_OCTETS_MAX: usize = 60;
 
 /// That somebody with a nickname in the full name uses it.
 const NICKNAME_GIVEN: f64 = 0.45;
-/// That the short form or the long form of the name that is written is used instead.
-const OTHER_FORM: f64 = 0.15;
+/// That one particular other form of the name that is written is used instead, and that any of them is.
+const OTHER_FORM: f64 = 0.06;
+const OTHER_FORMS_MAX: f64 = 0.15;
 
 /// What is done with several words, or with the hyphens between them: in given name and surname alike.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -26,11 +27,12 @@ enum Style {
 
 /// Adds the parts' readings: one for each style that makes a difference.
 pub(super) fn add(parts: &Parts, aliases: &[String], readings: &mut Vec<Reading>) {
+    let middle = parts.middle.iter().find(|token| !words::is_particle(&token.key));
     for &(style, share) in styles(parts) {
         let given = given(parts, style);
         readings.push(Reading {
             given: given.map_or_else(Vec::new, |name| with_nicknames(name, aliases)),
-            middle: parts.middle.first().map(|token| token.key.clone()),
+            middle: middle.map(|token| token.key.clone()),
             surname: surname(&parts.surname, style),
             weight: parts.weight * share,
         });
@@ -66,24 +68,25 @@ fn given(parts: &Parts, style: Style) -> Option<String> {
 
 /// The given name and what its bearer may be called instead.
 fn with_nicknames(name: String, aliases: &[String]) -> Vec<Spelling> {
-    let (others, share) = match aliases.first() {
-        _ if name.len() == 1 && aliases.is_empty() => (Vec::new(), 0.0),
-        Some(_) => (aliases.to_vec(), NICKNAME_GIVEN),
-        None => (nicknames::other_forms(&name), OTHER_FORM),
-    };
+    let is_explicit = !aliases.is_empty();
+    let others = if is_explicit { aliases.to_vec() } else { nicknames::other_forms(&name) };
     let others: Vec<String> = others.into_iter().filter(|other| *other != name).map(shortened).collect();
     if others.is_empty() {
         return vec![Spelling { text: name, weight: 1.0 }];
     }
     #[expect(clippy::cast_precision_loss, reason = "a handful of names")]
-    let each = share / others.len() as f64;
+    let count = others.len() as f64;
+    let share = if is_explicit { NICKNAME_GIVEN } else { OTHER_FORMS_MAX.min(OTHER_FORM * count) };
     let mut spellings = vec![Spelling { text: name, weight: 1.0 - share }];
-    spellings.extend(others.into_iter().map(|text| Spelling { text, weight: each }));
+    spellings.extend(others.into_iter().map(|text| Spelling { text, weight: share / count }));
     spellings
 }
 
 /// One of the family names that a surname consists of, with its particles.
+#[derive(Default)]
 struct Family {
+    /// What joins it to the one before: the `y` of Ortega y Gasset.
+    conjunction: String,
     particles: Vec<String>,
     /// The words between its hyphens.
     pieces: Vec<String>,
@@ -105,16 +108,17 @@ impl Family {
 }
 
 fn families(tokens: &[Token]) -> Vec<Family> {
-    let mut families: Vec<Family> = Vec::new();
-    let mut particles = Vec::new();
+    let mut families = Vec::new();
+    let mut family = Family::default();
     for (place, token) in tokens.iter().enumerate() {
         let is_last = place + 1 == tokens.len();
-        let is_between = place > 0 && words::is_conjunction(&token.key);
-        if !is_last && (words::is_particle(&token.key) || is_between) {
-            particles.push(token.key.clone());
+        if !is_last && !families.is_empty() && words::is_conjunction(&token.key) {
+            family.conjunction.clone_from(&token.key);
+        } else if !is_last && words::is_particle(&token.key) {
+            family.particles.push(token.key.clone());
         } else {
-            families
-                .push(Family { particles: std::mem::take(&mut particles), pieces: token.pieces().collect() });
+            family.pieces = token.pieces().collect();
+            families.push(std::mem::take(&mut family));
         }
     }
     families
@@ -151,33 +155,38 @@ fn single(family: &Family, style: Style) -> Vec<(String, f64)> {
     vec![(family.whole(style), 0.7), (family.core(style), 0.24), (dotted, 0.06)]
 }
 
-/// Several family names: Spanish custom uses the first alone, Portuguese the last.
+/// Several family names: Spanish custom uses the first alone, Portuguese and Arabic the last.
 fn double(families: &[Family], style: Style) -> Vec<(String, f64)> {
     let [first, .., last] = families else { return Vec::new() };
-    let is_conjoined = last.particles.first().is_some_and(|particle| words::is_conjunction(particle));
-    let joined: String = families.iter().map(|family| family.whole(style)).collect();
-    let by =
-        |custom: Custom| families.iter().filter(|family| custom.has(&family.core(Style::Joined))).count();
-    let is_portuguese = by(Custom::Portuguese) > by(Custom::Spanish)
-        || families
-            .iter()
-            .flat_map(|family| &family.particles)
-            .any(|p| matches!(p.as_str(), "da" | "do" | "dos" | "das"));
-    let (of_first, of_all, of_last) = match () {
-        () if is_conjoined => (0.3, 0.55, 0.15),
-        () if is_portuguese => (0.15, 0.35, 0.5),
-        () if by(Custom::Spanish) > 0 => (0.4, 0.45, 0.15),
-        () => (0.2, 0.5, 0.3),
-    };
-    let mut spellings = vec![(joined, of_all)];
+    let (of_first, of_all, of_last) = shares(families);
+    let joined = families.iter().map(|family| family.conjunction.clone() + &family.whole(style)).collect();
+    let hyphened = families.iter().map(|family| family.whole(style)).collect::<Vec<_>>().join("-");
+    let mut spellings = vec![(joined, of_all * 0.85), (hyphened, of_all * 0.15)];
     for (family, share) in [(first, of_first), (last, of_last)] {
         spellings.extend(single(family, style).into_iter().map(|(text, weight)| (text, weight * share)));
     }
-    let all: Vec<String> = families.iter().map(|family| family.whole(style)).collect();
-    spellings[0].1 *= 0.85;
-    let hyphened = (all.join("-"), of_all * 0.15);
-    spellings.push(hyphened);
     spellings
+}
+
+/// How likely the first of several family names is used alone, all of them, and the last alone.
+fn shares(families: &[Family]) -> (f64, f64, f64) {
+    let has_particle = |words: &[&str]| {
+        families
+            .iter()
+            .flat_map(|family| &family.particles)
+            .any(|particle| words.contains(&particle.as_str()))
+    };
+    let by =
+        |custom: Custom| families.iter().filter(|family| custom.has(&family.core(Style::Joined))).count();
+    let is_portuguese =
+        by(Custom::Portuguese) > by(Custom::Spanish) || has_particle(&["da", "do", "dos", "das"]);
+    match () {
+        () if families.iter().any(|family| !family.conjunction.is_empty()) => (0.3, 0.55, 0.15),
+        () if is_portuguese => (0.15, 0.35, 0.5),
+        () if by(Custom::Spanish) > 0 => (0.4, 0.45, 0.15),
+        () if has_particle(&["bin", "ibn", "bint", "binti"]) => (0.1, 0.4, 0.5),
+        () => (0.2, 0.5, 0.3),
+    }
 }
 
 /// The spellings without repetition, the likeliest first.

@@ -80,11 +80,11 @@ impl Written {
 fn form(text: &str) -> Form {
     let mut segments: Vec<Vec<Token>> = Vec::new();
     for segment in text.split([',', ';']) {
-        let mut tokens = tokens(segment);
         let follows_full_name = segments.iter().flatten().count() > 1;
-        if !segments.is_empty() && is_dropped(&tokens, follows_full_name) {
+        if !segments.is_empty() && is_dropped(segment, follows_full_name) {
             continue;
         }
+        let mut tokens = tokens(segment);
         strip_suffixes(&mut tokens, if segments.is_empty() && !text.contains(',') { 2 } else { 1 });
         strip_titles(&mut tokens);
         if !tokens.is_empty() {
@@ -107,11 +107,22 @@ fn form(text: &str) -> Form {
     Form::Inverted { surname: first, given: second }
 }
 
-/// Whether what stands between commas is a suffix as a whole: "Jane Doe, PhD, MBA", "Doe, Jane, Jr."
-fn is_dropped(tokens: &[Token], follows_full_name: bool) -> bool {
+/// Whether what stands between commas is a suffix as a whole: "Jane Doe, MD, MBA", "Doe, Jane, Jr."
+fn is_dropped(segment: &str, follows_full_name: bool) -> bool {
+    let mut words = segment.split(' ').filter(|word| !word.is_empty());
+    if !follows_full_name && words.clone().all(are_initials) {
+        return false;
+    }
     let is_suffix = |token: &Token| words::is_suffix(&token.key) || words::is_company(&token.key);
     let may_be_suffix = |token: &Token| words::is_doubtful_suffix(&token.key) || is_abbreviation(token);
-    tokens.iter().all(|token| is_suffix(token) || follows_full_name && may_be_suffix(token))
+    words.all(|word| {
+        Token::new(word).is_none_or(|token| is_suffix(&token) || follows_full_name && may_be_suffix(&token))
+    })
+}
+
+/// `J.R.`
+fn are_initials(word: &str) -> bool {
+    word.contains('.') && word.split('.').all(|piece| piece.len() <= 1)
 }
 
 /// Capitals that nobody is called: degrees and offices that no list has.
@@ -123,7 +134,7 @@ fn is_abbreviation(token: &Token) -> bool {
 /// `Jane Doe | Acme`, `Jane Doe et al.`
 fn before_dash(text: &str) -> &str {
     const MARKS: [&str; 6] = [" - ", " – ", " — ", " | ", " / ", " @ "];
-    const AFTER_TWO_WORDS: [&str; 4] = [" & ", " et al", " ET AL", " ("];
+    const AFTER_TWO_WORDS: [&str; 5] = [" & ", " et al", " et. al", " ET AL", " ("];
     let end = MARKS.iter().filter_map(|mark| text.find(mark)).min().unwrap_or(text.len());
     let before = &text[..end];
     let before = if before.contains(|c: char| c.is_ascii_alphabetic()) { before } else { text };
@@ -165,7 +176,7 @@ fn aside_length(text: &str, start: usize, opening: char) -> Option<usize> {
     if is_apostrophe && text[..start].ends_with(|c: char| !c.is_whitespace()) {
         return None;
     }
-    let closes = |c: char| ASIDES.iter().any(|pair| *pair == (opening, c));
+    let closes = |c: char| ASIDES.contains(&(opening, c));
     inside.char_indices().filter(|(_, c)| closes(*c)).map(|(place, _)| place).find(|place| {
         let after = inside[*place..].chars().nth(1);
         !is_apostrophe || after.is_none_or(|c| c.is_whitespace() || c == ',')
@@ -182,18 +193,20 @@ fn nickname(aside: &str) -> Option<String> {
     (is_name && key.len() > 1).then_some(key)
 }
 
+/// The words of a segment, initials apart: "J.R. Doe" has three. Letters at its beginning are initials, elsewhere they
+/// may be a degree.
 fn tokens(segment: &str) -> Vec<Token> {
     let mut tokens = Vec::new();
     for word in segment.split([' ', '\u{a0}', '_', '/', '&', '+', '@', '|']) {
-        let is_one = Token::new(word).is_some_and(|token| {
+        let may_be_one = !(tokens.is_empty() && are_initials(word));
+        let is_one = |token: &Token| {
             words::is_title(&token.key)
                 || words::is_suffix(&token.key)
                 || words::is_doubtful_suffix(&token.key)
-        });
-        if is_one {
-            tokens.extend(Token::new(word));
-        } else {
-            tokens.extend(word.split('.').filter_map(Token::new));
+        };
+        match Token::new(word).filter(|token| may_be_one && is_one(token)) {
+            Some(token) => tokens.push(token),
+            None => tokens.extend(word.split('.').filter_map(Token::new)),
         }
     }
     if let Some(end) = tokens.iter().skip(2).position(|token| words::is_other_name(&token.key)) {
@@ -242,7 +255,7 @@ fn strip_suffixes(tokens: &mut Vec<Token>, least: usize) {
     let is_sure = |token: &Token| words::is_suffix(&token.key);
     let is_doubtful = |token: &Token| {
         let is_written_so = token.text.contains('.') || token.is_capitals() && !shouted;
-        words::is_doubtful_suffix(&token.key) && (is_written_so || token.key == "v")
+        words::is_doubtful_suffix(&token.key) && (is_written_so || token.key == "v" || token.text == "I")
     };
     // "Jane Doe ABCD PMP": what stands among suffixes is one.
     let is_part = |token: &Token| is_sure(token) || is_doubtful(token) || is_abbreviation(token) && !shouted;
@@ -252,7 +265,7 @@ fn strip_suffixes(tokens: &mut Vec<Token>, least: usize) {
     }
     while tokens.len() > least {
         let Some(last) = tokens.last() else { break };
-        if !is_sure(last) && !(is_doubtful(last) && tokens.len() > 2) {
+        if !(is_sure(last) || is_doubtful(last) && tokens.len() > 2) {
             break;
         }
         tokens.pop();
