@@ -22,6 +22,9 @@ const INITIAL: f64 = 1.0 / 18.0;
 /// Share of local parts that are no format of a name, and among how many letters each of theirs is chosen.
 const NO_NAME: f64 = 0.28;
 const NO_NAME_LETTERS: f64 = 14.0;
+/// Few of them are as short as initials, beside those of longer lengths.
+const NO_NAME_OF_TWO: f64 = 0.005;
+const NO_NAME_OF_THREE: f64 = 0.02;
 
 /// How much more than given and family name the order of a pair may tell: names are borne in either place.
 const PAIR_ODDS_MAX: f64 = 400.0;
@@ -110,7 +113,12 @@ fn of_word(word: &str) -> Vec<(Format, f64)> {
         (Format::LastFirst, halves(word, &family, &given)),
     ]);
     let letters = i32::try_from(length).unwrap_or(i32::MAX);
-    weighed(found, NO_NAME * NO_NAME_LETTERS.powi(-letters))
+    let of_length = match length {
+        2 => NO_NAME_OF_TWO,
+        3 => NO_NAME_OF_THREE,
+        _ => 1.0,
+    };
+    weighed(found, NO_NAME * of_length * NO_NAME_LETTERS.powi(-letters))
 }
 
 /// How likely the word is two names without anything between, over all the places where one may end.
@@ -244,13 +252,13 @@ mod tests {
 
     #[test]
     fn with_the_name_the_format_is_exact() {
-        let name = parse("Brian Marie Rian").unwrap();
+        let name = parse("Brian Marie Lund").unwrap();
         for (local, format) in [
             ("brian", Some(Format::First)),
-            ("Rian", Some(Format::Last)),
-            ("brian.rian", Some(Format::FirstDotLast)),
-            ("bmrian", Some(Format::FMLast)),
-            ("brian.ryan", None),
+            ("Lund", Some(Format::Last)),
+            ("brian.lund", Some(Format::FirstDotLast)),
+            ("bmlund", Some(Format::FMLast)),
+            ("brian.lunt", None),
         ] {
             assert_eq!(format_for(&name, local), format, "{local}");
         }

@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 
-use super::{Format, LOCAL_OCTETS_MAX};
+use super::Format;
 use crate::names::{Name, Reading, Spelling};
 
 /// How many known colleagues the prior weighs as much as. Companies mostly have one format, so two that agree decide.
@@ -36,26 +36,23 @@ pub struct Guess {
 /// The likeliest local parts, best first, each once; at most `max`.
 pub fn rank(name: &Name, known: &Known, max: usize) -> Vec<Guess> {
     let shares = shares(known);
-    let mut chances: HashMap<String, Guess> = HashMap::new();
-    let mut best: HashMap<String, f64> = HashMap::new();
+    // With each guess, the greatest part of its chance that one format and reading have.
+    let mut chances: HashMap<String, (Guess, f64)> = HashMap::new();
     for reading in name.readings() {
         for (format, share) in &shares {
             for_each_local(*format, reading, |local, weight| {
                 let chance = share * weight;
-                let guess = chances.entry(local.clone()).or_insert_with(|| Guess {
-                    local: local.clone(),
-                    format: *format,
-                    chance: 0.0,
+                let (guess, greatest) = chances.entry(local).or_insert_with_key(|local| {
+                    (Guess { local: local.clone(), format: *format, chance: 0.0 }, 0.0)
                 });
                 guess.chance += chance;
-                let best = best.entry(local).or_default();
-                if chance > *best {
-                    (*best, guess.format) = (chance, *format);
+                if chance > *greatest {
+                    (*greatest, guess.format) = (chance, *format);
                 }
             });
         }
     }
-    let mut guesses: Vec<Guess> = chances.into_values().collect();
+    let mut guesses: Vec<Guess> = chances.into_values().map(|(guess, _)| guess).collect();
     guesses.sort_by(|a, b| b.chance.total_cmp(&a.chance).then_with(|| a.local.cmp(&b.local)));
     guesses.truncate(max);
     guesses
@@ -64,20 +61,17 @@ pub fn rank(name: &Name, known: &Known, max: usize) -> Vec<Guess> {
 /// Gives each local part that the format makes of the reading, and its weight.
 pub(super) fn for_each_local(format: Format, reading: &Reading, mut give: impl FnMut(String, f64)) {
     let none = [Spelling { text: String::new(), weight: 1.0 }];
-    let or_none =
-        |spellings: &'_ [Spelling]| if spellings.is_empty() { none.to_vec() } else { spellings.to_vec() };
+    let or_none = |spellings| if <[Spelling]>::is_empty(spellings) { &none } else { spellings };
     let word = format.word();
+    let (of_given, of_surname) = (word.contains("first"), word.contains("last"));
     for given in or_none(&reading.given) {
         for surname in or_none(&reading.surname) {
             let Some(local) = format.local(&given.text, reading.middle.as_deref(), &surname.text) else {
                 continue;
             };
-            let is_initial = |part: &str, name: &str| word.contains(part) && name.len() == 1;
-            let vague = is_initial("first", &given.text) || is_initial("last", &surname.text);
-            let weight =
-                reading.weight * given.weight * surname.weight * if vague { INITIAL_AS_NAME } else { 1.0 };
-            debug_assert!(local.len() <= LOCAL_OCTETS_MAX);
-            give(local, weight);
+            let is_vague = of_given && given.text.len() == 1 || of_surname && surname.text.len() == 1;
+            let weight = reading.weight * given.weight * surname.weight;
+            give(local, if is_vague { weight * INITIAL_AS_NAME } else { weight });
         }
     }
 }

@@ -11,7 +11,7 @@ use super::{
 };
 
 /// A name divided into its parts.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Parts {
     /// The words of one given name; several where they belong together, or are initials.
     pub(super) given: Vec<Token>,
@@ -30,6 +30,9 @@ const CAPITALS: f64 = 0.94;
 const CALLED_BY_SECOND: f64 = 0.55;
 /// That somebody goes by the middle name, written in full.
 const CALLED_BY_MIDDLE: f64 = 0.03;
+
+/// That a name which begins with a particle in small letters is a surname alone: van Gogh.
+const SURNAME_ALONE: f64 = 0.7;
 
 /// Odds, as logarithms, that the family name stands first, before the words are looked at.
 const FAMILY_FIRST: f64 = -3.5;
@@ -61,6 +64,12 @@ fn running(tokens: &[Token], readings: &mut Vec<Parts>) {
             family_first(tokens, None, turned, readings);
             given_first(tokens, 1.0 - turned, readings);
         }
+        [particle, rest @ ..]
+            if words::is_particle(&particle.text) && rest.iter().any(Token::is_capitalised) =>
+        {
+            readings.push(Parts { surname: tokens.to_vec(), weight: SURNAME_ALONE, ..Parts::default() });
+            given_first(tokens, 1.0 - SURNAME_ALONE, readings);
+        }
         _ => {
             if let Some(surname) = capitals(tokens) {
                 let (before, after) = (&tokens[..surname.start], &tokens[surname.end..]);
@@ -79,15 +88,9 @@ fn running(tokens: &[Token], readings: &mut Vec<Parts>) {
 /// One word: what somebody is called, or a surname.
 fn single(only: &Token, readings: &mut Vec<Parts>) {
     let is_surname = if Levels::of(&only.key).leaning() > 0.0 { 0.6 } else { 0.25 };
-    let parts = |given: Vec<Token>, surname: Vec<Token>, weight| Parts {
-        given,
-        middle: Vec::new(),
-        surname,
-        is_east_asian: false,
-        weight,
-    };
-    readings.push(parts(vec![only.clone()], Vec::new(), 1.0 - is_surname));
-    readings.push(parts(Vec::new(), vec![only.clone()], is_surname));
+    let only = vec![only.clone()];
+    readings.push(Parts { given: only.clone(), weight: 1.0 - is_surname, ..Parts::default() });
+    readings.push(Parts { surname: only, weight: is_surname, ..Parts::default() });
 }
 
 /// The words written in capitals, where they stand together at one end and the others are not.
@@ -108,7 +111,7 @@ fn capitals(tokens: &[Token]) -> Option<std::ops::Range<usize>> {
 
 /// `J`, `J.`, `JR`: letters that stand for names.
 fn is_initials(token: &Token) -> bool {
-    let has_vowel = token.key.contains(['a', 'e', 'i', 'o', 'u', 'y']);
+    let has_vowel = token.has_vowel();
     let is_name = has_vowel && Levels::of(&token.key) != Levels::default()
         || Custom::FAMILY_FIRST.iter().any(|custom| custom.has(&token.key));
     let letters_max = if has_vowel { 2 } else { 3 };
@@ -352,7 +355,8 @@ fn particle(tokens: &[Token]) -> Option<usize> {
 /// How likely the word before `base` is a surname too.
 fn double_weight(tokens: &[Token], base: usize) -> f64 {
     let (before, after) = (&tokens[base - 1], &tokens[tokens.len() - 1]);
-    if words::is_patronymic(&before.key) || words::is_particle(&before.key) {
+    let is_nordic = after.key.ends_with("sson") || after.key.ends_with("dottir");
+    if words::is_patronymic(&before.key) || words::is_particle(&before.key) || is_nordic {
         return 0.0;
     }
     let levels = Levels::of(&before.key);
@@ -365,6 +369,3 @@ fn double_weight(tokens: &[Token], base: usize) -> f64 {
         _ => 0.1,
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -27,6 +27,8 @@ pub(super) enum Habit {
 /// The ways to write the name, without repetition.
 pub(super) fn versions(name: &str) -> Vec<Version> {
     let name = ComposingNormalizerBorrowed::new_nfc().normalize(name);
+    // The Irish one is no initial.
+    let name = name.replace("Ó ", "O'");
     let spelled = spelled_weight(&name);
     let mut versions: Vec<Version> = Vec::new();
     for (habit, weight) in [(Habit::Plain, 1.0 - spelled), (Habit::Spelled, spelled)] {
@@ -140,6 +142,7 @@ mod tests {
             ("Nguyễn Ấn", &["Nguyen An"]),
             ("Jo\u{308}rg", &["Jorg", "Joerg"]),
             ("Jane D’Arcy", &["Jane D'Arcy"]),
+            ("Jane Ó Dúill", &["Jane O'Duill"]),
         ] {
             assert_eq!(texts(name), expected, "{name}");
         }

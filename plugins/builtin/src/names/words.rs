@@ -92,40 +92,45 @@ pub(super) fn is_patronymic(key: &str) -> bool {
     key.len() >= 7 && ENDINGS.iter().any(|ending| key.ends_with(ending))
 }
 
-/// First words of given names of two: Jean Pierre, Anne Marie, José Luis.
+/// Whether the words are one given name of two: Jean Pierre, Anne Marie, José Luis, Abdul Rahman.
 pub(super) fn begins_compound(first: &str, second: &str) -> bool {
     let of = |words: &str, key: &str| words.split_ascii_whitespace().any(|word| word == key);
-    (of(COMPOUND_FIRST, first) && of(COMPOUND_SECOND, second))
+    matches!(first, "abd" | "abdul" | "abdel" | "abdal")
+        || (of(COMPOUND_FIRST, first) && of(COMPOUND_SECOND, second))
         || of(SOUTHERN_COMPOUND, &format!("{first}{second}"))
 }
 
 const TITLES: &str = "mr mrs ms miss mx mister missus madam maam dr drs doc doctor prof professor emeritus sir dame lady lord \
     hon honorable honourable rev reverend revd fr sr sra srta srs dna dn dona senor senora senorita \
     herr hr hrn frau frl fraulein fru mag magister ing dipling diplinf diplkfm diplkff diplbetriebsw diplwirting \
-    diplpsych diplphys diplmath diplchem dipl med rer nat phil jur habil hc mult pd priv doz privdoz univprof \
+    diplpsych diplphys diplmath diplchem dipl med rer nat dent vet oec theol pharm phil jur habil hc mult pd priv doz privdoz univprof \
     mme mmes mlle mlles monsieur madame mademoiselle maitre pr sig sigra signor signora signorina dott dottssa \
     dottoressa avv ing arch geom rag profssa eng enga exmo exma ilmo dra profa lic licda licdo cpt capt captain cmdr \
     cdr col colonel general lt ltcol ltgen ltcmdr lieut lieutenant maj majgen sgt sergeant cpl corporal pvt pfc \
-    admiral brig brigadier wg sqn ldr officer senator sen rep representative gov governor amb ambassador \
+    brig brigadier wg sqn ldr officer senator sen rep representative gov governor amb ambassador \
     rabbi sheikh sheik hajji haji hafiz mullah swami sri shri smt shrimati kumari ustad \
     pandit archbishop msgr monsignor pani panna bc mudr judr mgr phdr \
     rndr thdr icdr dhr mevr mw mej ir ibu bapak bpk dato datuk datin puan encik bayan uzm hrh hm";
 
 const DOUBTFUL_TITLES: &str = "bishop judge justice pastor elder major prince princess king queen count countess baron \
     baroness duke duchess don chief deacon abbot saint sultan gen adm president pres minister chancellor \
-    imam md most mst mosammat secretary magistrate ambassador attorney congressman congresswoman excellency highness \
+    imam md most mst mosammat marshall marshal admiral commodore commissioner superintendent inspector \
+    detective constable councillor mayor alderman solicitor barrister comptroller director coach chef nurse engr adv \
+    advocate cantor canon vicar friar venerable maulana mufti ayatollah lama begum secretary magistrate ambassador attorney congressman congresswoman excellency highness \
     majesty honor shaikh bay tun op av pan ny pt cardinal sister brother father mother";
 
 const LEADS: &str = "the rt right most very us u s and und et y chief district federal magistrate associate assistant deputy \
-    vice acting former her his your first lord executive under attorney";
+    vice acting former her his your first second lord lance staff master petty warrant air wing flight field rear grand \
+    high squadron senior junior executive under attorney circuit county state national";
 
 const SUFFIXES: &str = "jr jnr junior sr snr senior ii iii iv vi vii viii ix 2nd 3rd 4th 5th esq esquire phd mphil dphil edd \
-    psyd pharmd dds dmd dvm mdphd mba emba msc bsc meng beng llb llm llmd cpa cfa cfp clu lutc lutcf cissp pmp cpp csp chfc clu shrm phr sphr \
+    psyd pharmd dds dmd dvm mdphd mba mbbs mbchb emba msc bsc meng beng llb llm llmd cpa cfa cfp clu lutc lutcf cissp pmp cpp csp chfc clu shrm phr sphr \
     frcp frcs mrcp frs fba obe cbe mbe kbe dbe qc kc rn bsn msn aprn fnp lcsw lmft lpc crna rph facs faan faap facp faia aia \
     leed usaf usmc usn ret retd dsc scd thd dba drph mph mpa mpp mfa mdiv filho neto sobrinho bacc \
     itil csm cscp cpsm ccna ccie mcse togaf acca aca cima fca fcca";
 
-const DOUBTFUL_SUFFIXES: &str = "md jd do ma ba bs ms pe pt od pa np ra ot eng i v x ca ce cs dc eit gp";
+const DOUBTFUL_SUFFIXES: &str =
+    "md mp mep msp jd do ma ba bs ms pe pt od pa np ra ot eng i v x ca ce cs dc eit gp";
 
 const PARTICLES: &str = "abu af al ap ben bet bin bint binti binte bn da das de degli dei del \
     dela della delle dello delos den der des di dil do dos du el fitz fon ibn la las le les lo los mac mc ni nic \
@@ -133,7 +138,7 @@ const PARTICLES: &str = "abu af al ap ben bet bin bint binti binte bn da das de 
     dal dalla dalle dallo ould";
 
 const MARIAN: &str = "carmen pilar mar rosario sol rocio angeles luz dolores lourdes fatima jesus remedios nieves mercedes \
-    milagros guadalupe socorro consuelo concepcion cruz gracas dores ceu carmo conceicao socorro";
+    milagros guadalupe socorro consuelo concepcion cruz gracas dores ceu carmo conceicao graca";
 
 const COMPOUND_FIRST: &str = "jean marie anne anna ana hans karl carl klaus heinz ernst jose juan luis maria francisco miguel \
     pedro carlos jorge joao luiz eva mary peggy betty bobby billy sarah john paul pierre gian giovanni pier lars jan per \
