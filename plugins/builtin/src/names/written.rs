@@ -90,9 +90,11 @@ impl Written {
 
 fn form(text: &str) -> Form {
     let mut segments: Vec<Vec<Token>> = Vec::new();
-    for segment in text.split([',', ';']) {
-        let follows_full_name = segments.iter().flatten().count() > 1;
-        if !segments.is_empty() && is_dropped(segment, follows_full_name) {
+    let parts: Vec<&str> = text.split([',', ';']).collect();
+    for (place, segment) in parts.iter().enumerate() {
+        let is_beside_full_name = segments.iter().flatten().count() > 1
+            || parts[place + 1..].iter().any(|later| later.contains(is_letter) && !is_dropped(later, true));
+        if !segments.is_empty() && is_dropped(segment, is_beside_full_name) {
             continue;
         }
         let mut tokens = tokens(segment);
@@ -130,16 +132,26 @@ fn is_remark(before: &[Token], after: &[Token]) -> bool {
 }
 
 /// Whether what stands between commas is a suffix as a whole: "Jane Doe, MD, MBA", "Doe, Jane, Jr."
-fn is_dropped(segment: &str, follows_full_name: bool) -> bool {
+fn is_dropped(segment: &str, is_beside_full_name: bool) -> bool {
     let mut words = segment.split(' ').filter(|word| !word.is_empty());
-    if !follows_full_name && words.clone().all(are_initials) {
+    if !is_beside_full_name && words.clone().all(are_initials) {
         return false;
     }
     let is_suffix = |token: &Token| words::is_suffix(&token.key) || words::is_company(&token.key);
-    let may_be_suffix = |token: &Token| words::is_doubtful_suffix(&token.key) || is_abbreviation(token);
+    let may_be_suffix = |token: &Token| {
+        may_be_title(token) || words::is_doubtful_suffix(&token.key) || is_abbreviation(token)
+    };
     words.all(|word| {
-        Token::new(word).is_none_or(|token| is_suffix(&token) || follows_full_name && may_be_suffix(&token))
+        Token::new(word).is_none_or(|token| is_suffix(&token) || is_beside_full_name && may_be_suffix(&token))
     })
+}
+
+fn may_be_title(token: &Token) -> bool {
+    words::is_title(&token.key) && Levels::of(&token.key).given == 0
+}
+
+fn is_letter(c: char) -> bool {
+    c.is_ascii_alphabetic()
 }
 
 /// `J.R.`
@@ -178,7 +190,7 @@ fn take_asides(text: &str) -> (String, Vec<String>) {
         nicknames.extend(nickname(aside));
         let closing = rest[from + length..].chars().next().map_or(0, char::len_utf8);
         let without = format!("{} {}", &rest[..start], &rest[from + length + closing..]);
-        if !without.contains(|c: char| c.is_ascii_alphabetic()) {
+        if !without.contains(is_letter) {
             break;
         }
         rest = without;
@@ -286,6 +298,15 @@ fn strip_suffixes(tokens: &mut Vec<Token>, least: usize) {
     if tokens[tokens.len() - run..].iter().any(is_sure) {
         tokens.truncate((tokens.len() - run).max(least.max(2)).min(tokens.len()));
     }
+    // "Jane Doe Ph. D."
+    if let [_, _, .., before, last] = tokens.as_slice()
+        && last.is_initial()
+        && [words::is_suffix, words::is_doubtful_suffix]
+            .iter()
+            .any(|is| is(&format!("{}{}", before.key, last.key)))
+    {
+        tokens.truncate(tokens.len() - 2);
+    }
     while tokens.len() > least {
         let Some(last) = tokens.last() else { break };
         let is_unpronounceable = is_abbreviation(last) && last.key.len() > 2 && !last.has_vowel() && !shouted;
@@ -323,6 +344,7 @@ mod tests {
             ("Owen Tate III", "owen tate"),
             ("Owen Tate, Jr., M.D., Ph.D.", "owen tate"),
             ("Owen Tate MBA, CPA", "owen tate"),
+            ("Owen Tate Ph. D.", "owen tate"),
             ("Lena Ma", "lena ma"),
             ("Rosa Linde MA", "rosa linde"),
             ("ROSA LINDE MA", "rosa linde ma"),
@@ -340,6 +362,8 @@ mod tests {
             ("Finch, Clara", "finch, clara"),
             ("Finch, Clara, PhD", "finch, clara"),
             ("Finch Jr., Owen B.", "finch, owen b"),
+            ("Finch, M.D., Clara", "finch, clara"),
+            ("Clara Finch, Dr.", "clara finch"),
             ("Berg, Jan van den", "van den berg, jan"),
             ("Finch, J.D.", "finch, j d"),
             ("Clara Finch, Head of Sales", "clara finch"),
