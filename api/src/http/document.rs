@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use axum::{http::HeaderMap, response::Response};
 use utoipa::openapi::{InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder};
 
-use super::{email_verifier, refusal::Refusal, shape::Shape, tagged::Tagged};
+use super::{email_verifier, refusal::Refusal, relentless, shape::Shape, tagged::Tagged};
 use crate::access::Facade;
 
 /// None where it cannot be written: a fault of ours.
@@ -22,7 +22,8 @@ pub(super) async fn document(headers: HeaderMap) -> Response {
 pub(crate) fn document_of(facade: Facade) -> Option<OpenApi> {
     match facade {
         Facade::EmailVerifier => Some(email_verifier::document()),
-        Facade::Relentless | Facade::Tasks => None,
+        Facade::Relentless => Some(relentless::document()),
+        Facade::Tasks => None,
     }
 }
 

@@ -7,7 +7,7 @@ use super::{
     billing::{self, groups},
     capacity, chunks, clients, condition, figures, forget, formats, history, idempotency,
     jobs::{self, ending},
-    learned, leases, migrations, retention, sheets, submission, tasks, webhooks,
+    learned, leases, migrations, requests, retention, sheets, submission, tasks, webhooks,
 };
 
 /// All of them.
@@ -114,6 +114,10 @@ const STATEMENTS: &[&str] = &[
     migrations::ADD_KEY,
     migrations::APPLIED,
     migrations::KEYS,
+    requests::ADD,
+    requests::FORGET,
+    requests::FORGET_OLD,
+    requests::PAGE,
     retention::DROP_CHUNKS,
     retention::DROP_HEADERS,
     retention::DROP_PARTS,
