@@ -275,8 +275,11 @@ fn known(method: &Method) -> &'static str {
     }
 }
 
-/// Which limit an answer tells of.
+/// Which limit an answer tells of: what its endpoint says, or else its status.
 fn limit_met(response: &Response, is_of_address: bool) -> Option<Limit> {
+    if let Some(limit) = response.extensions().get() {
+        return Some(*limit);
+    }
     match response.status() {
         StatusCode::TOO_MANY_REQUESTS if is_of_address => Some(Limit::AddressRate),
         StatusCode::TOO_MANY_REQUESTS => Some(Limit::KeyRate),

@@ -42,7 +42,9 @@ pub(super) const DROP_TASKS: &str = "delete from task where job = any ($1)";
 
 pub(super) const DROP_HEADERS: &str = "
 delete from job where id in (
-    select id from job where pruned_at is not null and deadline_at < now() - $1 * interval '1 second' limit $2
+    select id from job left join relentless_job on relentless_job.job = job.id
+    where pruned_at is not null and coalesce(header_until < now(), deadline_at < now() - $1 * interval '1 second')
+    limit $2
 )";
 
 /// Who was not heard of for two leases is not counted any more; for a day it can be seen which hosts worked.

@@ -7,7 +7,10 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
-    facade::email_verifier::{self, job::JobStatus},
+    facade::{
+        email_verifier::{self, job::JobStatus},
+        relentless::{self, job::Closing, terms::Terms},
+    },
     store::{
         StoreError,
         jobs::{End, JobRow},
@@ -60,13 +63,28 @@ pub(crate) fn callback_of(keys: &Keyring, job: &JobRow) -> Result<Option<String>
 }
 
 /// What is told of a job that has just ended; nothing, where nobody is told.
-pub(crate) fn of_job(keys: &Keyring, job: &JobRow) -> Result<Option<NewWebhook>, StoreError> {
+/// `closing`: what else is known of one of Relentless Identity.
+pub(crate) fn of_job(
+    keys: &Keyring,
+    job: &JobRow,
+    closing: Option<(&Terms, &Closing)>,
+) -> Result<Option<NewWebhook>, StoreError> {
     let (Some(url), Some(end)) = (callback_of(keys, job)?, job.end()) else { return Ok(None) };
     let body = match (job.facade.as_str(), end) {
         // Who cancels knows.
         (email_verifier::WORD, End::Canceled) => return Ok(None),
         (email_verifier::WORD, End::Done | End::DeadlinePassed) => {
             of_email_verifier(job, &url, job.filename(keys)?.as_deref())?
+        }
+        (relentless::WORD, end) => {
+            let Some((terms, closing)) = closing else {
+                return Err(StoreError::Unread("a job has lost its terms".into()));
+            };
+            of_relentless(
+                &relentless::artifact::as_at_end(job, terms, Some(url.clone()), closing.clone()),
+                job,
+                end,
+            )?
         }
         (other, _) => {
             tracing::warn!("the end of job {} is not told: jobs of `{other}` have no webhooks yet", job.id);
@@ -78,19 +96,31 @@ pub(crate) fn of_job(keys: &Keyring, job: &JobRow) -> Result<Option<NewWebhook>,
 
 /// `{"type":"job.completed","timestamp":…,"data":{"job":JobStatus}}`.
 fn of_email_verifier(job: &JobRow, url: &str, filename: Option<&str>) -> Result<String, StoreError> {
-    #[derive(Serialize)]
-    struct Envelope<'a> {
-        r#type: &'static str,
-        timestamp: String,
-        data: Data<'a>,
-    }
-    #[derive(Serialize)]
-    struct Data<'a> {
-        job: JobStatus<'a>,
-    }
     let status = JobStatus::of(job, job.counts.as_deref().unwrap_or_default(), Some(url), filename);
     let timestamp = email_verifier::moment(job.ended_at.unwrap_or(Timestamp::UNIX_EPOCH));
-    let envelope = Envelope { r#type: "job.completed", timestamp, data: Data { job: status } };
+    enveloped("job.completed", timestamp, status)
+}
+
+/// `{"type":"job.completed",…}` or `job.canceled`: who cancels may be another one than who waits.
+fn of_relentless(told: &relentless::job::Job, job: &JobRow, end: End) -> Result<String, StoreError> {
+    let r#type = if end == End::Canceled { "job.canceled" } else { "job.completed" };
+    let timestamp = relentless::moment(job.ended_at.unwrap_or(Timestamp::UNIX_EPOCH));
+    enveloped(r#type, timestamp, told)
+}
+
+/// A job in its envelope.
+fn enveloped<J: Serialize>(r#type: &'static str, timestamp: String, job: J) -> Result<String, StoreError> {
+    #[derive(Serialize)]
+    struct Envelope<J> {
+        r#type: &'static str,
+        timestamp: String,
+        data: Data<J>,
+    }
+    #[derive(Serialize)]
+    struct Data<J> {
+        job: J,
+    }
+    let envelope = Envelope { r#type, timestamp, data: Data { job } };
     serde_json::to_string(&envelope).map_err(|error| StoreError::Refused(error.to_string().into()))
 }
 

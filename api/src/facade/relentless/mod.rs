@@ -1,5 +1,8 @@
 //! Objects of Relentless Identity, in the order of their keys.
 
+pub(crate) mod artifact;
+pub(crate) mod item;
+pub(crate) mod job;
 pub(crate) mod result;
 pub(crate) mod terms;
 pub(crate) mod words;

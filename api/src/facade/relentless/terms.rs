@@ -1,11 +1,70 @@
-//! What results cost, in millionths of the currency.
+//! What results cost, in millionths of the currency, and what else was so when a job was taken.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
-use super::words::{Outcome, RequestType};
+use super::{
+    job::Counts,
+    words::{CatchAllPolicy, Outcome, RequestType},
+};
+use crate::store::StoreError;
+
+/// What holds for a job to its end, whatever is configured later. Kept in the clear: it tells of nobody.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Terms {
+    /// As long as it was likely to take.
+    pub(crate) estimate_seconds: u32,
+    /// Domains of its inputs.
+    pub(crate) unique_domains: u32,
+    catchall: CatchAllPolicy,
+    prices: Prices,
+}
+
+impl Terms {
+    /// Of a job that is taken now.
+    pub(crate) fn new(
+        estimate_seconds: u32,
+        unique_domains: u32,
+        catchall: CatchAllPolicy,
+        prices: Prices,
+    ) -> Self {
+        Self { estimate_seconds, unique_domains, catchall, prices }
+    }
+
+    /// As they are kept.
+    pub(crate) fn write(&self) -> Result<String, StoreError> {
+        serde_json::to_string(self).map_err(|error| StoreError::Refused(error.to_string().into()))
+    }
+
+    /// Those that were kept.
+    pub(crate) fn read(text: &str) -> Result<Self, StoreError> {
+        serde_json::from_str(text)
+            .map_err(|_| StoreError::Unread("the terms of a job are not what they were".into()))
+    }
+
+    /// What is told of an address at a domain that accepts everybody.
+    pub(crate) fn catchall(&self) -> CatchAllPolicy {
+        self.catchall
+    }
+
+    /// What a result costs.
+    pub(crate) fn charge(&self, asked: RequestType, outcome: Outcome) -> u32 {
+        self.prices.of(asked, outcome)
+    }
+
+    /// What so many items cost at most.
+    pub(crate) fn reserved(&self, asked: RequestType, items: i32) -> i64 {
+        i64::from(self.prices.highest_of(asked)) * i64::from(items)
+    }
+
+    /// What items cost that came to this.
+    pub(crate) fn actual(&self, asked: RequestType, counts: Counts) -> i64 {
+        let of = |outcome, count| i64::from(self.prices.of(asked, outcome)) * i64::from(count);
+        of(Outcome::Found, counts.found) + of(Outcome::NotFound, counts.not_found)
+    }
+}
 
 /// Prices of results. What could not be found out has none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Prices {
     pub(crate) finder_deliverable: u32,

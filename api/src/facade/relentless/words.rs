@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 /// What is done with an address at a domain that accepts everybody.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum CatchAllPolicy {
     /// Nobody knows.
@@ -15,24 +15,6 @@ pub(crate) enum CatchAllPolicy {
     Deliverable,
     /// It is not.
     Undeliverable,
-}
-
-impl CatchAllPolicy {
-    const ALL: [Self; 3] = [Self::Review, Self::Deliverable, Self::Undeliverable];
-
-    /// Its word in the configuration and in the store.
-    pub(crate) fn word(self) -> &'static str {
-        match self {
-            Self::Review => "review",
-            Self::Deliverable => "deliverable",
-            Self::Undeliverable => "undeliverable",
-        }
-    }
-
-    /// The policy of a word; the one that claims nothing where it is none.
-    pub(crate) fn of(word: &str) -> Self {
-        Self::ALL.into_iter().find(|policy| policy.word() == word).unwrap_or(Self::Review)
-    }
 }
 
 /// Whether a message would arrive.

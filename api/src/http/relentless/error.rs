@@ -14,6 +14,7 @@ use crate::{
         refusal::Refusal,
         shape::{Shape, answer},
     },
+    metrics::Limit,
     store::StoreError,
 };
 
@@ -88,6 +89,7 @@ impl IntoResponse for ApiError {
             Self::Own(Own { status, key, text, suggestion, retry_after }) => {
                 let mut response = written(status, key, &text, suggestion, retry_after);
                 if let Some(wait) = retry_after {
+                    response.extensions_mut().insert(Limit::SyncAddresses);
                     response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(wait));
                 }
                 response

@@ -19,7 +19,6 @@ use crate::{
         words::{Outcome, RequestType},
     },
     http::{App, Arrived, Caller, Fields, Received, Refusal, RequestId, Ticket, answer},
-    metrics::Limit,
 };
 
 /// Addresses of one batch: the product's own limit.
@@ -75,7 +74,9 @@ pub(super) async fn probe(
     body: Received,
 ) -> Result<Response, ApiError> {
     let email = email(&body.json().await?)?;
-    let Some(_admitted) = app.relentless.capacity.admit(1) else { return Err(busy(&app)) };
+    let Some(_admitted) = app.relentless.capacity.admit(1) else {
+        return Err(ApiError::service_busy(INSTEAD));
+    };
     let verdicts = run(&app, &app.verify, &access, &[&email], until(arrived, ONE_MAX)).await?;
     let verdict = verdicts.first().ok_or(Refusal::Internal)?;
     let result = IdentityResult::of(verdict, app.relentless.config.catchall_policy, Some(id.as_str()));
@@ -105,7 +106,9 @@ pub(super) async fn probe_batch(
     body: Received,
 ) -> Result<Response, ApiError> {
     let emails = emails(&body.json().await?)?;
-    let Some(_admitted) = app.relentless.capacity.admit(emails.len()) else { return Err(busy(&app)) };
+    let Some(_admitted) = app.relentless.capacity.admit(emails.len()) else {
+        return Err(ApiError::service_busy(INSTEAD));
+    };
     let inputs: Vec<&str> = emails.iter().map(String::as_str).collect();
     // Whoever stands there twice is asked about once: the prober sees to that.
     let verdicts = run(&app, &app.verify, &access, &inputs, until(arrived, BATCH_MAX)).await?;
@@ -120,11 +123,6 @@ pub(super) async fn probe_batch(
     keep(&app, Answered { access: &access, arrived, asked: RequestType::Probe, kept, ticket, body: &batch })
         .await?;
     Ok(answer(StatusCode::OK, &batch))
-}
-
-fn busy(app: &App) -> ApiError {
-    app.metrics.met(Limit::SyncAddresses);
-    ApiError::service_busy(INSTEAD)
 }
 
 /// The address of a body.

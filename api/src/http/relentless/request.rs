@@ -85,7 +85,8 @@ pub(super) async fn run(
     let context = Context { client: Some(access.client.to_string().into()), ..Context::within(time) };
     let mut batch = Batch::new(inputs.iter().map(|&input| Subject::new(input)).collect());
     pipeline.run(&context, &mut batch).await;
-    Ok(batch.into_subjects().into_iter().map(|subject| Verdict::of(subject, app.policy)).collect())
+    let policy = app.policy.of_mailbox();
+    Ok(batch.into_subjects().into_iter().map(|subject| Verdict::of(subject, policy)).collect())
 }
 
 /// When what is open of a request is given up.

@@ -116,11 +116,13 @@ async fn upload(store: &Store, file: &[u8]) -> (Uuid, Vec<String>) {
         pipeline: "verify".into(),
         skips: Vec::new(),
         deadline_at,
+        deadline: None,
         retention: Duration::from_hours(1),
         chunks: vec![chunk],
         layout: Some(sheet.layout),
         sheet: sheet.pieces.into_iter().map(piece).collect(),
         answer: None,
+        terms: None,
     };
     let mut connection = store.request().await.unwrap();
     Submission::begin(&mut connection, &job).await.unwrap().take(&job).await.unwrap();

@@ -20,3 +20,18 @@ create table request (
 alter table request alter column sealed set storage external;
 create index request_of_client on request (client, created_at desc, id desc);
 create index request_expiry on request (expires_at);
+
+-- On which terms a job was taken, and what came of it.
+create table relentless_job (
+    -- It is written before its job, in the same transaction.
+    job             uuid primary key references job on delete cascade deferrable initially deferred,
+    -- What holds for it, whatever is configured later: nothing of whom it is about.
+    terms           text not null,
+    -- Held until it ends, and used up then, in millionths of the currency.
+    reserved_micros int not null,
+    actual_micros   int not null default 0,
+    -- It is known that there was such a job until then.
+    header_until    timestamptz not null,
+    -- What is told of its end: who ran the mail hosts, and how large its artifact is.
+    summary         text
+);
