@@ -16,6 +16,9 @@ const JOBS_MAX: usize = 10_000;
 /// A hundred years, in which nobody asks for what was.
 const DAYS_MAX: u32 = 36_500;
 
+/// Days of the longest month.
+const MONTH_DAYS: u32 = 31;
+
 /// See default.toml, where each key has its comment.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -67,6 +70,12 @@ impl RelentlessConfig {
                 return wrong(key, format!("1 to {DAYS_MAX} days"));
             }
         }
+        if config.billing && config.history_days < MONTH_DAYS {
+            return wrong(
+                "history_days",
+                format!("{MONTH_DAYS} at least, where requests are billed by the month"),
+            );
+        }
         if !(1..=24 * 7).contains(&config.free_window_hours) {
             return wrong("free_window_hours", "1 to 168 hours".to_owned());
         }
@@ -85,6 +94,11 @@ impl RelentlessConfig {
     /// How long requests are known that were answered at once.
     pub(super) fn history(&self) -> Duration {
         days(self.history_days)
+    }
+
+    /// How long it is known after its deadline that there was a job.
+    pub(super) fn headers(&self) -> Duration {
+        days(self.headers_days)
     }
 
     /// How long items of jobs are kept after the job's end.

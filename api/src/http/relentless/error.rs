@@ -50,7 +50,27 @@ impl ApiError {
         Self::Own(Own { status, key, text: text.into(), suggestion: None, retry_after: None })
     }
 
-    /// There is no room. `endpoint`: where jobs of this sort are submitted.
+    /// There is none of this id, or it is somebody else's.
+    pub(super) fn job_not_found() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "job_not_found", "Job not found.")
+    }
+
+    /// There are no results of a job before it has ended.
+    pub(super) fn job_not_finished() -> Self {
+        Self::new(StatusCode::CONFLICT, "job_not_finished", "The job has not finished yet.")
+    }
+
+    /// What a job was made from and what came of it was kept long enough.
+    pub(super) fn payload_expired() -> Self {
+        Self::new(StatusCode::GONE, "payload_expired", "The payload of this job has expired.")
+    }
+
+    /// A client has used up what it may.
+    pub(super) fn usage_exhausted() -> Self {
+        Self::new(StatusCode::PAYMENT_REQUIRED, "usage_exhausted", "The usage of this account is exhausted.")
+    }
+
+    /// There is no room. `suggestion`: what to do instead.
     pub(super) fn service_busy(suggestion: &'static str) -> Self {
         Self::Own(Own {
             status: StatusCode::TOO_MANY_REQUESTS,

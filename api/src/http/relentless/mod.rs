@@ -1,14 +1,18 @@
 //! The Relentless Identity facade: `/client/*` with `Authorization: Bearer relid_pat_…`.
 
+mod artifacts;
 mod capacity;
 mod config;
 mod error;
 mod history;
+mod jobs;
 mod openapi;
 mod paging;
 mod probe;
 mod request;
+mod schedule;
 mod token;
+mod usage;
 
 use std::sync::Arc;
 
@@ -45,9 +49,17 @@ impl Relentless {
 pub(super) fn router() -> Router<Arc<App>> {
     Router::new()
         .route("/client/token", get(for_any(token::token)))
+        .route("/client/usage", get(for_account(usage::usage)))
         .route("/client/history", get(for_account(history::history)))
         .route("/client/probe", post(for_identity(probe::probe)))
         .route("/client/probe/batch", post(for_identity(probe::probe_batch)))
+        .route("/client/jobs", get(for_jobs(jobs::list_jobs)))
+        .route("/client/jobs/probe-batch", post(for_jobs(schedule::schedule_probe_batch)))
+        .route("/client/jobs/{job_id}", get(for_jobs(jobs::get_job)))
+        .route("/client/jobs/{job_id}/cancel", post(for_jobs(jobs::cancel_job)))
+        .route("/client/jobs/{job_id}/inputs.txt", get(for_jobs(artifacts::inputs)))
+        .route("/client/jobs/{job_id}/results.json", get(for_jobs(artifacts::results_json)))
+        .route("/client/jobs/{job_id}/results.txt", get(for_jobs(artifacts::results_text)))
 }
 
 fn for_any<E>(endpoint: E) -> Guarded<E> {
@@ -56,6 +68,10 @@ fn for_any<E>(endpoint: E) -> Guarded<E> {
 
 fn for_account<E>(endpoint: E) -> Guarded<E> {
     guarded(Facade::Relentless, &[Scope::Account], endpoint)
+}
+
+fn for_jobs<E>(endpoint: E) -> Guarded<E> {
+    guarded(Facade::Relentless, &[Scope::Jobs], endpoint)
 }
 
 fn for_identity<E>(endpoint: E) -> Guarded<E> {

@@ -12,7 +12,8 @@ use utoipa::{
     },
 };
 
-use super::{history, probe, token};
+use super::{artifacts, history, jobs, probe, schedule, token, usage};
+use crate::facade::relentless::{item::JobItem, job::Job};
 
 /// The name of what is described.
 const TITLE: &str = "Relentless Identity API";
@@ -42,9 +43,17 @@ const BODY_REFUSALS: &[(&str, &str)] = &[
 /// What operations are called: for programs, by the names that the product gives them, and for people.
 const NAMES: &[(&str, &str, &str)] = &[
     ("/client/token", "get_token_status", "The key"),
+    ("/client/usage", "get_usage", "Usage"),
     ("/client/history", "get_request_history", "Past requests"),
     ("/client/probe", "probe_email", "Probe an address"),
     ("/client/probe/batch", "probe_batch", "Probe addresses"),
+    ("/client/jobs", "list_jobs", "List jobs"),
+    ("/client/jobs/probe-batch", "schedule_probe_batch", "Submit addresses"),
+    ("/client/jobs/{job_id}", "get_job", "Get a job"),
+    ("/client/jobs/{job_id}/cancel", "cancel_job", "Cancel a job"),
+    ("/client/jobs/{job_id}/inputs.txt", "get_job_inputs_text", "A job's inputs"),
+    ("/client/jobs/{job_id}/results.json", "get_job_results_json", "A job's artifact"),
+    ("/client/jobs/{job_id}/results.txt", "get_job_results_text", "A job's results"),
 ];
 
 /// The document, but for what all endpoints have in common.
@@ -60,8 +69,16 @@ const NAMES: &[(&str, &str, &str)] = &[
         history::history,
         probe::probe,
         probe::probe_batch,
+        usage::usage,
+        jobs::list_jobs,
+        schedule::schedule_probe_batch,
+        jobs::get_job,
+        jobs::cancel_job,
+        artifacts::inputs,
+        artifacts::results_json,
+        artifacts::results_text,
     ),
-    components(schemas(ErrorResponse, HttpValidationError)),
+    components(schemas(ErrorResponse, HttpValidationError, StatusWord)),
     modifiers(&InCommon),
     tags((name = "Account"), (name = "Finder"), (name = "Probe"), (name = "Jobs")),
 )]
@@ -132,6 +149,46 @@ pub(super) struct ProbeBatchRequest {
     /// Up to 100.
     #[schema(min_items = 1, max_items = 100)]
     emails: Vec<String>,
+}
+
+/// Addresses to be asked about in the background.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes what is read field by field")]
+pub(super) struct ProbeBatchJobBackgroundRequest {
+    /// When it must be done: RFC 3339, within 30 days; without an offset, in UTC.
+    #[schema(format = DateTime)]
+    deadline: String,
+    /// Where the end of the job is told: HTTPS, at a public address.
+    #[schema(format = "uri", pattern = "^https://", max_length = 2048)]
+    callback_url: Option<String>,
+    /// Up to 10,000.
+    #[schema(min_items = 1, max_items = 10000)]
+    emails: Vec<String>,
+    /// Heard, and not heeded.
+    #[schema(max_length = 64)]
+    provider: Option<String>,
+}
+
+/// How far a job is.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[expect(dead_code, reason = "describes words that are read as such")]
+pub(super) enum StatusWord {
+    Queued,
+    Processing,
+    Running,
+    Completed,
+    Failed,
+    Canceled,
+}
+
+/// A job that has ended, with all of its items.
+#[derive(ToSchema)]
+#[schema(as = JobArtifact)]
+#[expect(dead_code, reason = "describes what is written item by item")]
+pub(super) struct Artifact {
+    job: Job,
+    items: Vec<JobItem>,
 }
 
 /// An error.

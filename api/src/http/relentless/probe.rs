@@ -12,6 +12,7 @@ use super::{
     error::ApiError,
     openapi::{ErrorResponse, ProbeBatchRequest, ProbeRequest},
     request::{Answered, BATCH_MAX, Input, Kept, ONE_MAX, keep, run, until},
+    usage::admit,
 };
 use crate::{
     facade::relentless::{
@@ -74,6 +75,7 @@ pub(super) async fn probe(
     body: Received,
 ) -> Result<Response, ApiError> {
     let email = email(&body.json().await?)?;
+    admit(&app, &access, 1, app.relentless.config.price_micros.probe).await?;
     let Some(_admitted) = app.relentless.capacity.admit(1) else {
         return Err(ApiError::service_busy(INSTEAD));
     };
@@ -106,6 +108,7 @@ pub(super) async fn probe_batch(
     body: Received,
 ) -> Result<Response, ApiError> {
     let emails = emails(&body.json().await?)?;
+    admit(&app, &access, emails.len(), app.relentless.config.price_micros.probe).await?;
     let Some(_admitted) = app.relentless.capacity.admit(emails.len()) else {
         return Err(ApiError::service_busy(INSTEAD));
     };
