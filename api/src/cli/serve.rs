@@ -22,8 +22,8 @@ use crate::{
     assembly::{self, Variants},
     billing::{self, Ledger},
     http::{
-        App, FIND_PIPELINE, Failed, Front, HttpConfig, Limiter, PIPELINE, Pages, Relentless, RelentlessConfig,
-        Server, Stats, Uploads,
+        App, FIND_PIPELINE, Failed, Front, HttpConfig, Limiter, PIPELINE, Pages, Relentless,
+        RelentlessConfig, Server, Stats, Uploads,
     },
     jobs::{
         capacity::Site,

@@ -161,12 +161,6 @@ impl<'v> Fields<'v> {
         }
     }
 
-    /// Something is wrong with this key, of which there is more to say to programs.
-    pub(crate) fn fault_with(&mut self, key: &str, kind: &'static str, msg: impl Into<String>, ctx: Value) {
-        let loc = self.place.iter().cloned().chain([key.into()]);
-        self.wrong.push(Invalid { ctx: Some(ctx), ..Invalid::new(loc, kind, msg) });
-    }
-
     /// Something is wrong with this key.
     pub(crate) fn fault(&mut self, key: &str, kind: &'static str, msg: impl Into<String>) {
         let loc = self.place.iter().cloned().chain([key.into()]);

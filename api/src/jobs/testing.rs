@@ -90,7 +90,6 @@ pub(super) fn new_job(store: &Store, client: Uuid, id: Uuid, chunks: &[&[&str]])
         pipeline: "verify".into(),
         skips: Vec::new(),
         deadline_at,
-        deadline: None,
         retention: Duration::from_hours(1),
         chunks: (0..).zip(chunks).map(&mut chunk).collect(),
         layout: None,

@@ -85,8 +85,7 @@ pub(crate) async fn prune(client: &mut Client, stay: Stay) -> Result<Pruned, Sto
     }
     let drop_webhooks = client.prepare_cached(webhooks::DROP_OLD).await?;
     while client.execute(&drop_webhooks, &[&headers.as_secs_f64(), &ENTRIES_MAX]).await? > 0 {}
-    for statement in
-        [history::FORGET_OLD, formats::FORGET_OLD, idempotency::FORGET_OLD, requests::FORGET_OLD]
+    for statement in [history::FORGET_OLD, formats::FORGET_OLD, idempotency::FORGET_OLD, requests::FORGET_OLD]
     {
         let forget = client.prepare_cached(statement).await?;
         while client.execute(&forget, &[&ENTRIES_MAX]).await? > 0 {}

@@ -38,11 +38,7 @@ use crate::{
         results::page::{Told, page},
     },
     metrics::Limit,
-    store::{
-        Shared, StoreError,
-        jobs::{End, JobRow},
-        relentless::version,
-    },
+    store::{Shared, StoreError, jobs::JobRow, relentless::version},
     webhooks::callback_of,
 };
 

@@ -1,6 +1,7 @@
 //! The Relentless Identity facade: `/client/*` with `Authorization: Bearer relid_pat_…`.
 
 mod artifacts;
+mod attempt;
 mod capacity;
 mod config;
 mod error;
@@ -51,9 +52,11 @@ pub(super) fn router() -> Router<Arc<App>> {
         .route("/client/token", get(for_any(token::token)))
         .route("/client/usage", get(for_account(usage::usage)))
         .route("/client/history", get(for_account(history::history)))
+        .route("/client/attempt", post(for_identity(attempt::attempt)))
         .route("/client/probe", post(for_identity(probe::probe)))
         .route("/client/probe/batch", post(for_identity(probe::probe_batch)))
         .route("/client/jobs", get(for_jobs(jobs::list_jobs)))
+        .route("/client/jobs/finder", post(for_jobs(attempt::schedule_finder_batch)))
         .route("/client/jobs/probe-batch", post(for_jobs(schedule::schedule_probe_batch)))
         .route("/client/jobs/{job_id}", get(for_jobs(jobs::get_job)))
         .route("/client/jobs/{job_id}/cancel", post(for_jobs(jobs::cancel_job)))

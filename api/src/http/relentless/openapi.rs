@@ -12,7 +12,7 @@ use utoipa::{
     },
 };
 
-use super::{artifacts, history, jobs, probe, schedule, token, usage};
+use super::{artifacts, attempt, history, jobs, probe, schedule, token, usage};
 use crate::facade::relentless::{item::JobItem, job::Job};
 
 /// The name of what is described.
@@ -45,9 +45,11 @@ const NAMES: &[(&str, &str, &str)] = &[
     ("/client/token", "get_token_status", "The key"),
     ("/client/usage", "get_usage", "Usage"),
     ("/client/history", "get_request_history", "Past requests"),
+    ("/client/attempt", "finder_attempt", "Find a person"),
     ("/client/probe", "probe_email", "Probe an address"),
     ("/client/probe/batch", "probe_batch", "Probe addresses"),
     ("/client/jobs", "list_jobs", "List jobs"),
+    ("/client/jobs/finder", "schedule_finder_batch", "Submit people"),
     ("/client/jobs/probe-batch", "schedule_probe_batch", "Submit addresses"),
     ("/client/jobs/{job_id}", "get_job", "Get a job"),
     ("/client/jobs/{job_id}/cancel", "cancel_job", "Cancel a job"),
@@ -67,6 +69,8 @@ const NAMES: &[(&str, &str, &str)] = &[
     paths(
         token::token,
         history::history,
+        attempt::attempt,
+        attempt::schedule_finder_batch,
         probe::probe,
         probe::probe_batch,
         usage::usage,
@@ -93,6 +97,10 @@ impl Modify for InCommon {
             .description(Some("`relid_pat_…`, by `mailsonde key create`."))
             .build();
         let components = document.components.get_or_insert_default();
+        // Clients know it by two names.
+        if let Some(result) = components.schemas.get("ClientIdentityResponse").cloned() {
+            components.schemas.insert("ClientFinderResponse".to_owned(), result);
+        }
         components.add_security_scheme(BEARER, SecurityScheme::Http(bearer));
         for (path, methods) in &mut document.paths.paths {
             let names = NAMES.iter().find(|names| names.0 == path.as_str());
@@ -149,6 +157,42 @@ pub(super) struct ProbeBatchRequest {
     /// Up to 100.
     #[schema(min_items = 1, max_items = 100)]
     emails: Vec<String>,
+}
+
+/// Somebody to be found.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes what is read field by field")]
+pub(super) struct FinderRequest {
+    /// With at least one letter.
+    #[schema(min_length = 1, max_length = 200, example = "Jane Doe")]
+    full_name: String,
+    /// The company's domain, or the address of its web site.
+    #[schema(min_length = 1, example = "acme.com")]
+    email_domain: String,
+}
+
+/// People to be found in the background.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes what is read field by field")]
+pub(super) struct FinderBatchJobRequest {
+    /// When it must be done: RFC 3339, within 30 days; without an offset, in UTC.
+    #[schema(format = DateTime)]
+    deadline: String,
+    /// Where the end of the job is told: HTTPS, at a public address.
+    #[schema(format = "uri", pattern = "^https://", max_length = 2048)]
+    callback_url: Option<String>,
+    /// Up to 10,000.
+    #[schema(min_items = 1, max_items = 10000)]
+    inputs: Vec<FinderBatchJobRequestInputsInner>,
+}
+
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes what is read field by field")]
+struct FinderBatchJobRequestInputsInner {
+    #[schema(min_length = 1, max_length = 200, example = "Jane Doe")]
+    full_name: String,
+    #[schema(min_length = 1, example = "acme.com")]
+    email_domain: String,
 }
 
 /// Addresses to be asked about in the background.

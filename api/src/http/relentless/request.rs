@@ -86,7 +86,10 @@ pub(super) async fn run(
     let mut batch = Batch::new(inputs.iter().map(|&input| Subject::new(input)).collect());
     pipeline.run(&context, &mut batch).await;
     let policy = app.policy.of_mailbox();
-    Ok(batch.into_subjects().into_iter().map(|subject| Verdict::of(subject, policy)).collect())
+    let verdicts: Vec<Verdict> =
+        batch.into_subjects().into_iter().map(|subject| Verdict::of(subject, policy)).collect();
+    app.formats.learn(&verdicts);
+    Ok(verdicts)
 }
 
 /// When what is open of a request is given up.

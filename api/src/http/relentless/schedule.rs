@@ -1,5 +1,5 @@
-//! `POST /client/jobs/probe-batch`: addresses that are asked about in the background, until a deadline. That the service is
-//! busy at the moment is no reason to refuse a job.
+//! `POST /client/jobs/probe-batch`: addresses that are asked about in the background, until a deadline; and how any job is
+//! submitted. That the service is busy at the moment is no reason to refuse one.
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
@@ -33,7 +33,7 @@ use crate::{
 };
 
 /// Octets of the body of a job.
-const BODY_MAX: usize = 8 * 1024 * 1024;
+pub(super) const BODY_MAX: usize = 8 * 1024 * 1024;
 
 /// Characters of a `callback_url`.
 const CALLBACK_MAX: usize = 2_048;

@@ -116,7 +116,6 @@ async fn upload(store: &Store, file: &[u8]) -> (Uuid, Vec<String>) {
         pipeline: "verify".into(),
         skips: Vec::new(),
         deadline_at,
-        deadline: None,
         retention: Duration::from_hours(1),
         chunks: vec![chunk],
         layout: Some(sheet.layout),

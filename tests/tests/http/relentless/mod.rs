@@ -1,9 +1,13 @@
 //! The Relentless Identity facade from end to end: what its clients send and what they get.
 
+mod jobs;
 mod probe;
 
 use mailsonde_lab::{Internet, Net};
-use mailsonde_tests::site::{MARK, Site, client::Answer, served::Served};
+use mailsonde_tests::{
+    real::daemon::wait_until,
+    site::{LIMIT, MARK, Site, client::Answer, served::Served},
+};
 use serde_json::Value;
 
 /// A company whose mail Google runs, one that accepts everybody, and one whose server takes longer than anybody waits.
@@ -54,4 +58,22 @@ fn refuses(answer: &Answer, status: u16, error: &str) -> Value {
     assert_eq!((&told["error"], &told["detail"]["error"]), (&error.into(), &error.into()), "{told}");
     assert_eq!(told["message"], told["detail"]["message"], "{told}");
     told
+}
+
+/// Submits a job, which must be taken, and waits until it has ended. Returns its path.
+fn ended(served: &Served, key: &str, path: &str, body: &Value) -> String {
+    let accepted = post_json(served, path, key, body);
+    assert_eq!(accepted.status, 202, "{accepted:?}");
+    let path = format!("/client/jobs/{}", accepted.json()["id"].as_str().unwrap());
+    let has_ended = || get(served, &path, key).json()["job"]["completed_at"].is_string();
+    assert!(wait_until(LIMIT, has_ended), "{}", served.said());
+    path
+}
+
+/// A deadline so many seconds from now.
+fn deadline(site: &Site, seconds: u64) -> String {
+    let format = r#"YYYY-MM-DD"T"HH24:MI:SS"Z""#;
+    site.query(&format!(
+        "select to_char(now() at time zone 'UTC' + {seconds} * interval '1 second', '{format}')"
+    ))
 }
