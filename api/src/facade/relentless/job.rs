@@ -21,6 +21,7 @@ use crate::store::{
 /// A job.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[schema(as = ClientBackgroundJobResponse)]
+#[expect(clippy::struct_field_names, reason = "the product's names")]
 pub(crate) struct Job {
     id: Uuid,
     job_type: JobType,

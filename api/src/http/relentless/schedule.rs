@@ -114,7 +114,8 @@ pub(super) async fn schedule(
     usage::admit(app, access, inputs.len(), config.price_micros.highest_of(job_type.asks())).await?;
     let estimate = app.estimate.seconds(inputs.len());
     let estimate = u32::try_from(estimate.min(WHOLE_MAX.unsigned_abs())).unwrap_or(u32::MAX);
-    let terms = Terms::new(estimate, unique_domains(&inputs), config.catchall_policy, config.price_micros);
+    let terms =
+        Terms::new(estimate, unique_domains(job_type, &inputs), config.catchall_policy, config.price_micros);
     let window = Duration::from_secs(u64::from(estimate) * 10).clamp(Duration::from_hours(24), WINDOW_MAX);
     let row = foreseen(access, job_type, variants, inputs.len(), wishes.deadline, window);
     let job = Job::of(&row, &terms, &[], Callback::untold(wishes.callback.clone()), None);
@@ -187,10 +188,10 @@ fn foreseen(
 }
 
 /// Domains of addresses, and of persons.
-fn unique_domains(inputs: &[String]) -> u32 {
-    let domain = |input: &String| match input.split_once('\t') {
-        Some((_, domain)) => Some(domain.to_owned()),
-        None => person::address(input).map(|address| address.domain().to_owned()),
+fn unique_domains(job_type: JobType, inputs: &[String]) -> u32 {
+    let domain = |input: &String| match job_type {
+        JobType::FinderBatch => input.rsplit_once('\t').map(|(_, domain)| domain.to_owned()),
+        JobType::ProbeBatch => person::address(input).map(|address| address.domain().to_owned()),
     };
     let domains: HashSet<String> = inputs.iter().filter_map(domain).collect();
     u32::try_from(domains.len()).unwrap_or(u32::MAX)
@@ -270,7 +271,9 @@ mod tests {
 
     #[test]
     fn domains_are_counted_once_however_they_are_written() {
-        let inputs = ["a@example.com", "b@EXAMPLE.com", "no address", "Jane Doe\texample.org", ""];
-        assert_eq!(unique_domains(&inputs.map(str::to_owned)), 2);
+        let emails = ["a@example.com", "b@EXAMPLE.com", "a@example.org", "no\taddress", ""];
+        assert_eq!(unique_domains(JobType::ProbeBatch, &emails.map(str::to_owned)), 2);
+        let people = ["Jane Doe\texample.com", "John Smith\texample.com"];
+        assert_eq!(unique_domains(JobType::FinderBatch, &people.map(str::to_owned)), 1);
     }
 }

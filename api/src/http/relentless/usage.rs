@@ -23,6 +23,7 @@ const NO_LIMIT: i64 = 1_000_000_000;
 /// What was used, and what is left.
 #[derive(Debug, PartialEq, Serialize, ToSchema)]
 #[schema(as = ClientUsageResponse)]
+#[expect(clippy::struct_field_names, reason = "the product's names")]
 pub(super) struct Usage {
     plan_tier: &'static str,
     /// `none` where nobody is billed, else `metered`.
