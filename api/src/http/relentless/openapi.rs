@@ -216,6 +216,7 @@ pub(super) struct ProbeBatchJobBackgroundRequest {
 /// How far a job is.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = JobStatusFilter)]
 #[expect(dead_code, reason = "describes words that are read as such")]
 pub(super) enum StatusWord {
     Queued,
@@ -249,6 +250,7 @@ pub(super) struct ErrorResponse {
 }
 
 #[derive(Serialize, ToSchema)]
+#[schema(as = ErrorResponseDetail)]
 struct ErrorDetail {
     /// For programs.
     error: String,
@@ -258,6 +260,7 @@ struct ErrorDetail {
 }
 
 #[derive(Serialize, ToSchema)]
+#[schema(as = ErrorResponseDetails)]
 struct ErrorDetails {
     /// What to do instead: where a `service_busy` is the error.
     #[serde(skip_serializing_if = "Option::is_none")]
