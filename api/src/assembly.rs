@@ -41,6 +41,7 @@ const SECTIONS: &[&str] = &[
     "jobs",
     "webhooks",
     "http",
+    "relentless",
 ];
 
 /// The stage that asks mail servers.

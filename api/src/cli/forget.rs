@@ -28,10 +28,10 @@ pub(super) fn run(config: Option<&Path>, args: &ForgetArgs) -> Result<()> {
 
 async fn forget_all(store: &Store, addresses: &[Address]) -> Result<()> {
     for address in addresses {
-        let Forgotten { history, rows, answers } = forget(store, address).await?;
+        let Forgotten { history, rows, answers, requests } = forget(store, address).await?;
         writeln!(
             io::stdout().lock(),
-            "{address}: {history} memories, {rows} rows of jobs and {answers} kept answers are removed"
+            "{address}: {history} memories, {rows} rows of jobs, {answers} kept answers and {requests} requests are removed"
         )?;
     }
     Ok(())

@@ -86,11 +86,13 @@ fn submits(service: &Service, args: &SubmitArgs, inputs: Vec<String>) -> Result<
         skips,
         asks,
         window: args.deadline,
+        deadline: None,
         retention: None,
         is_billed: false,
         inputs,
         sheet: None,
         answer: None,
+        terms: None,
     };
     let id = match runtime.block_on(submit(store, &config, &site, request)) {
         Err(error @ (SubmitError::Empty | SubmitError::TooMany | SubmitError::Window)) => {

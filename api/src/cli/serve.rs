@@ -21,7 +21,10 @@ use crate::{
     access::Directory,
     assembly::{self, Variants},
     billing::{self, Ledger},
-    http::{App, FIND_PIPELINE, Failed, Front, HttpConfig, Limiter, PIPELINE, Pages, Server, Stats, Uploads},
+    http::{
+        App, FIND_PIPELINE, Failed, Front, HttpConfig, Limiter, PIPELINE, Pages, Relentless,
+        RelentlessConfig, Server, Stats, Uploads,
+    },
     jobs::{
         capacity::Site,
         config::JobsConfig,
@@ -42,6 +45,7 @@ pub(super) fn run(config: Option<&Path>, args: &ServeArgs) -> Result<()> {
     let settings = Settings::load(config)?;
     assembly::check_sections(&settings)?;
     let http = HttpConfig::load(&settings)?;
+    RelentlessConfig::load(&settings)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(serve(Arc::new(settings), http, args))
 }
@@ -120,6 +124,7 @@ async fn serve(settings: Arc<Settings>, http: HttpConfig, args: &ServeArgs) -> R
         downloads: Places::new(metrics.downloads.clone()),
         pages: Pages::new(&metrics),
         uploads: Uploads::new(metrics.uploads.clone()),
+        relentless: Relentless::new(RelentlessConfig::load(&settings)?, &metrics),
         store: store.clone(),
         metrics,
         failed,

@@ -10,6 +10,7 @@ use super::{
     failed::Failed,
     ongoing::Ongoing,
     rate::Limiter,
+    relentless::Relentless,
     uploads::Uploads,
 };
 use crate::{
@@ -68,4 +69,6 @@ pub(crate) struct App {
     pub(crate) ongoing: Ongoing,
     /// What the installation knows.
     pub(crate) stats: Stats,
+    /// What the endpoints of Relentless Identity have besides.
+    pub(crate) relentless: Relentless,
 }

@@ -59,10 +59,18 @@ impl Received {
     /// # Errors
     /// It is no JSON, or says that it is something else; it is too large or too slow.
     pub(crate) async fn json(self) -> Result<Value, Refusal> {
+        self.json_within(BODY_MAX).await
+    }
+
+    /// The same of a body that may be so large.
+    ///
+    /// # Errors
+    /// The same.
+    pub(crate) async fn json_within(self, octets_max: usize) -> Result<Value, Refusal> {
         if is_encoded(&self.headers) || !is_json(&self.headers) {
             return Err(Refusal::MediaType);
         }
-        let octets = read(&self.headers, self.body).await?;
+        let octets = read(&self.headers, self.body, octets_max).await?;
         if octets.is_empty() {
             return Err(Refusal::of(Invalid::new(["body"], "missing", "Field required")));
         }
@@ -71,8 +79,8 @@ impl Received {
 }
 
 /// Reads a whole body.
-async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, Refusal> {
-    read_by(headers, body, BODY_MAX, BODY_TIME_MAX, async |body| Ok(body.collect().await?.to_bytes())).await
+async fn read(headers: &HeaderMap, body: Body, octets_max: usize) -> Result<Bytes, Refusal> {
+    read_by(headers, body, octets_max, BODY_TIME_MAX, async |body| Ok(body.collect().await?.to_bytes())).await
 }
 
 /// The digest of a whole body, of which nothing is held.

@@ -1,12 +1,12 @@
 //! The `OpenAPI` documents: one for each facade, so that a client of one product can be made from its own, and the whole,
 //! which `GET /openapi.json` answers. What they say stands in the folders of the facades.
 
-use std::sync::LazyLock;
+use std::{collections::HashSet, sync::LazyLock};
 
 use axum::{http::HeaderMap, response::Response};
 use utoipa::openapi::{InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder};
 
-use super::{email_verifier, refusal::Refusal, shape::Shape, tagged::Tagged};
+use super::{email_verifier, refusal::Refusal, relentless, shape::Shape, tagged::Tagged};
 use crate::access::Facade;
 
 /// None where it cannot be written: a fault of ours.
@@ -22,7 +22,8 @@ pub(super) async fn document(headers: HeaderMap) -> Response {
 pub(crate) fn document_of(facade: Facade) -> Option<OpenApi> {
     match facade {
         Facade::EmailVerifier => Some(email_verifier::document()),
-        Facade::Relentless | Facade::Tasks => None,
+        Facade::Relentless => Some(relentless::document()),
+        Facade::Tasks => None,
     }
 }
 
@@ -36,10 +37,26 @@ pub(crate) fn whole() -> OpenApi {
         .license(Some(LicenseBuilder::new().name(license).identifier(Some(license)).build()))
         .build();
     let mut whole = OpenApiBuilder::new().info(info).build();
-    for document in Facade::ALL.into_iter().filter_map(document_of) {
+    let mut known = HashSet::new();
+    for facade in Facade::ALL {
+        let Some(mut document) = document_of(facade) else { continue };
+        name_apart(&mut document, facade, &mut known);
         whole.merge(document);
     }
     whole
+}
+
+/// Two products have operations of one name. In the whole, those of the later one are named with their product.
+fn name_apart(document: &mut OpenApi, facade: Facade, known: &mut HashSet<String>) {
+    for methods in document.paths.paths.values_mut() {
+        for operation in [&mut methods.get, &mut methods.post].into_iter().flatten() {
+            let Some(id) = &mut operation.operation_id else { continue };
+            if known.contains(id.as_str()) {
+                *id = format!("{}_{id}", facade.word().replace('-', "_"));
+            }
+            known.insert(id.clone());
+        }
+    }
 }
 
 #[cfg(test)]
@@ -47,6 +64,16 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+
+    /// A path without the names of its operations, which the whole may call otherwise.
+    fn nameless(mut said: Value) -> Value {
+        for method in ["get", "post"] {
+            said.get_mut(method)
+                .and_then(Value::as_object_mut)
+                .map(|operation| operation.remove("operationId"));
+        }
+        said
+    }
 
     #[test]
     fn the_whole_has_what_the_documents_of_facades_have() {
@@ -56,7 +83,8 @@ mod tests {
             for part in ["paths", "/components/schemas", "/components/securitySchemes"] {
                 let at = if part.starts_with('/') { part.to_owned() } else { format!("/{part}") };
                 for (name, said) in document.pointer(&at).and_then(Value::as_object).unwrap() {
-                    assert_eq!(whole.pointer(&at).unwrap()[name], *said, "{at} {name}");
+                    let told = &whole.pointer(&at).unwrap()[name];
+                    assert_eq!(nameless(told.clone()), nameless(said.clone()), "{at} {name}");
                 }
             }
             let tags = whole["tags"].as_array().unwrap();

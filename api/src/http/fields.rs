@@ -70,12 +70,50 @@ impl<'v> Fields<'v> {
         for (index, value) in list.iter().enumerate() {
             if let Some(text) = value.as_str() {
                 texts.push(text);
-            } else if self.wrong.len() < WRONG_MAX {
-                let loc = self.place.iter().cloned().chain([key.into(), index.into()]);
-                self.wrong.push(Invalid::new(loc, "string_type", "Input should be a valid string"));
+            } else {
+                self.fault_at(key, index, "string_type", "Input should be a valid string");
             }
         }
         Some(texts)
+    }
+
+    /// Whether a list has between one element and so many; what is no list is found out by whoever reads it.
+    pub(crate) fn has_items(&mut self, key: &str, max: usize) -> bool {
+        let count = self.map.get(key).and_then(Value::as_array).map(Vec::len);
+        match count {
+            Some(0) => {
+                self.fault(key, "too_short", "List should have at least 1 item after validation, not 0");
+                false
+            }
+            Some(count) if count > max => {
+                let msg = format!("List should have at most {max} items after validation, not {count}");
+                self.fault(key, "too_long", msg);
+                false
+            }
+            _ => true,
+        }
+    }
+
+    /// A list of objects that must be there, each with its fields. What was wrong within is added by the caller.
+    pub(crate) fn objects(&mut self, key: &str) -> Option<Vec<Self>> {
+        let Some(value) = self.map.get(key) else {
+            self.fault(key, "missing", "Field required");
+            return None;
+        };
+        let Some(list) = value.as_array() else {
+            self.fault(key, "list_type", "Input should be a valid list");
+            return None;
+        };
+        let mut objects = Vec::with_capacity(list.len());
+        for (index, value) in list.iter().enumerate() {
+            if let Some(object) = value.as_object() {
+                let place = self.place.iter().cloned().chain([key.into(), index.into()]).collect();
+                objects.push(Self::of(object, place));
+            } else {
+                self.fault_at(key, index, "dict_type", "Input should be a valid object");
+            }
+        }
+        Some(objects)
     }
 
     /// A yes or no that may be there.
@@ -111,7 +149,16 @@ impl<'v> Fields<'v> {
 
     /// What was wrong within is wrong here.
     pub(crate) fn add(&mut self, within: Fields<'_>) {
-        self.wrong.extend(within.wrong);
+        let room = WRONG_MAX.saturating_sub(self.wrong.len());
+        self.wrong.extend(within.wrong.into_iter().take(room));
+    }
+
+    /// Something is wrong with an element of this list.
+    pub(crate) fn fault_at(&mut self, key: &str, index: usize, kind: &'static str, msg: impl Into<String>) {
+        if self.wrong.len() < WRONG_MAX {
+            let loc = self.place.iter().cloned().chain([key.into(), index.into()]);
+            self.wrong.push(Invalid::new(loc, kind, msg));
+        }
     }
 
     /// Something is wrong with this key.
@@ -207,6 +254,19 @@ impl Query {
                 None
             }
         }
+    }
+
+    /// One of these words, if it is there.
+    pub(crate) fn word(&mut self, name: &str, words: &[&'static str]) -> Option<&'static str> {
+        let text = self.text(name)?;
+        let word = words.iter().copied().find(|word| *word == text);
+        if word.is_none() {
+            let words = words.iter().map(|word| format!("'{word}'")).collect::<Vec<_>>();
+            let (last, others) = words.split_last()?;
+            let msg = format!("Input should be {} or {last}", others.join(", "));
+            self.fault(name, "literal_error", msg);
+        }
+        word
     }
 
     /// Something is wrong with this parameter.

@@ -38,6 +38,7 @@ use super::{
     peer::{Peer, Proxies},
     reference,
     refusal::{Refusal, SOON},
+    relentless,
     request_id::{RequestId, X_REQUEST_ID},
     routes::shape_of,
     shape::Shape,
@@ -146,7 +147,7 @@ impl Front {
         let facade = |router: Router<Arc<App>>, shape| whole(router, shape).with_state(app.clone());
         let facades = Facades {
             email_verifier: facade(email_verifier::router(), Shape::EmailVerifier),
-            relentless: facade(Router::new(), Shape::Relentless),
+            relentless: facade(relentless::router(), Shape::Relentless),
             tasks: facade(Router::new(), Shape::Tasks),
         };
         // A second time would change nothing.
@@ -175,8 +176,9 @@ impl Front {
         let shape = shape_of(request.method(), request.uri(), request.headers());
         let arrived = Arrived { at: Instant::now(), from: self.proxies.peer(from, request.headers()) };
         let id = RequestId::of(request.headers());
-        let told = Told { arrived, shape, id, method: known(request.method()) };
         request.extensions_mut().insert(arrived);
+        request.extensions_mut().insert(id.clone());
+        let told = Told { arrived, shape, id, method: known(request.method()) };
         let under_way = UnderWay::new(self, told);
         let answered = AssertUnwindSafe(self.route(shape, request)).catch_unwind().await;
         // Where it was is told by the hook of panics.
@@ -273,8 +275,11 @@ fn known(method: &Method) -> &'static str {
     }
 }
 
-/// Which limit an answer tells of.
+/// Which limit an answer tells of: what its endpoint says, or else its status.
 fn limit_met(response: &Response, is_of_address: bool) -> Option<Limit> {
+    if let Some(limit) = response.extensions().get() {
+        return Some(*limit);
+    }
     match response.status() {
         StatusCode::TOO_MANY_REQUESTS if is_of_address => Some(Limit::AddressRate),
         StatusCode::TOO_MANY_REQUESTS => Some(Limit::KeyRate),

@@ -4,6 +4,7 @@
 use std::fmt;
 
 use serde::Serialize;
+use serde_json::Value;
 
 /// One field that is wrong. What the client sent is not repeated: it may be an address.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -15,6 +16,9 @@ pub(crate) struct Invalid {
     /// For programs.
     #[serde(rename = "type")]
     pub(crate) kind: &'static str,
+    /// What there is to say besides, for programs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) ctx: Option<Value>,
 }
 
 /// A part of a place.
@@ -55,6 +59,6 @@ impl Invalid {
         kind: &'static str,
         msg: impl Into<String>,
     ) -> Self {
-        Self { loc: loc.into_iter().map(Into::into).collect(), msg: msg.into(), kind }
+        Self { loc: loc.into_iter().map(Into::into).collect(), msg: msg.into(), kind, ctx: None }
     }
 }

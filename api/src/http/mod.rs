@@ -40,6 +40,7 @@ mod peer;
 mod rate;
 mod reference;
 mod refusal;
+mod relentless;
 mod request_id;
 mod routes;
 mod server;
@@ -63,6 +64,8 @@ pub(crate) use self::{
     rate::Limiter,
     reference::REFERENCE,
     refusal::{Refusal, SOON},
+    relentless::{Relentless, RelentlessConfig},
+    request_id::RequestId,
     server::Server,
     shape::{answer, answer_holding},
     uploads::{Room, Uploads},

@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use super::{
     email_verifier::{Detail, Failure},
     refusal::Refusal,
+    relentless::failure,
 };
 use crate::access::Facade;
 
@@ -227,18 +228,12 @@ fn email_verifier(refusal: &Refusal, words: &Words) -> Response {
 }
 
 fn relentless(refusal: &Refusal, words: &Words, wait: Option<u64>) -> Response {
-    let body = match refusal {
-        Refusal::Unprocessable(list) => json!({ "detail": list }),
-        Refusal::NoRoute => json!({ "detail": "Not Found" }),
-        Refusal::Method => json!({ "detail": "Method Not Allowed" }),
-        _ => json!({
-            "detail": { "error": words.relentless, "message": words.text, "details": {} },
-            "error": words.relentless,
-            "message": words.text,
-            "retry_after_seconds": wait,
-        }),
-    };
-    answer(words.status, &body)
+    match refusal {
+        Refusal::Unprocessable(list) => answer(words.status, &json!({ "detail": list })),
+        Refusal::NoRoute => answer(words.status, &json!({ "detail": "Not Found" })),
+        Refusal::Method => answer(words.status, &json!({ "detail": "Method Not Allowed" })),
+        _ => failure(words.status, words.relentless, &words.text, wait),
+    }
 }
 
 fn tasks(refusal: &Refusal, words: &Words) -> Response {

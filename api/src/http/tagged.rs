@@ -47,7 +47,7 @@ impl Tagged {
 }
 
 /// Whether the client names the tag among those that it has. Proxies that compress make a weak one of it.
-fn is_known(headers: &HeaderMap, tag: &HeaderValue) -> bool {
+pub(super) fn is_known(headers: &HeaderMap, tag: &HeaderValue) -> bool {
     let theirs = headers.get_all(IF_NONE_MATCH).iter().filter_map(|tags| tags.to_str().ok());
     theirs.flat_map(|tags| tags.split(',')).any(|theirs| {
         let theirs = theirs.trim();

@@ -1,6 +1,7 @@
 //! How jobs end: when everybody has a verdict, at the deadline, or when the client wants no more. What was counted then is
 //! what is there for good.
 
+mod closing;
 mod tally;
 
 use mailsonde_engine::Category;
@@ -8,6 +9,7 @@ use uuid::Uuid;
 
 use self::tally::Tally;
 use crate::{
+    facade::relentless,
     store::{
         Retries, Store, StoreError,
         billing::Outcome,
@@ -62,7 +64,17 @@ async fn tell(
     job: Uuid,
 ) -> Result<(), StoreError> {
     let Some(foreseen) = ending.foreseen(how, counts).await? else { return Ok(()) };
-    match webhooks::of_job(store.keys(), &foreseen) {
+    let closed = if foreseen.facade == relentless::WORD {
+        let closed = closing::close(store.keys(), ending, &foreseen, how).await?;
+        if let Some(closed) = &closed {
+            ending.sum_up(closed.actual_micros, &closed.closing.write()?).await?;
+        }
+        closed
+    } else {
+        None
+    };
+    let terms = closed.as_ref().map(|closed| (&closed.terms, &closed.closing));
+    match webhooks::of_job(store.keys(), &foreseen, terms) {
         Ok(Some(webhook)) => ending.tell(&webhook).await?,
         Ok(None) => {}
         Err(error) => tracing::warn!("the end of job {job} is not told: {error}"),

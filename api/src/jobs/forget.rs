@@ -1,5 +1,5 @@
 //! Forgetting: somebody who wants it is removed from the memory of mailboxes, from the rows of all jobs and the files that
-//! these were made from, and from answers that are kept for whoever asks again.
+//! these were made from, from answers that are kept for whoever asks again, and from the history of requests.
 //!
 //! A row stays, and so does its category, so that what was counted stays right; its input and all that was found, which
 //! might echo it, go. A row that had no verdict yet is one of an empty input from then on.
@@ -24,6 +24,7 @@ use crate::store::{
     forget::{Rewriting, clients, holders},
     history, idempotency,
     keys::{Keyring, Row, ShortToken},
+    requests,
     tasks::ChunkId,
 };
 
@@ -36,6 +37,8 @@ pub(crate) struct Forgotten {
     pub(crate) rows: usize,
     /// Answers that were kept for whoever asks again.
     pub(crate) answers: u64,
+    /// Requests that were answered at once.
+    pub(crate) requests: u64,
 }
 
 /// Removes a person. What fails in between may be done again.
@@ -44,7 +47,7 @@ pub(crate) struct Forgotten {
 /// A store that is away, or a key that is not held.
 pub(crate) async fn forget(store: &Store, person: &Address) -> Result<Forgotten, StoreError> {
     let mut client = store.worker().await?;
-    let (mut rows, mut answers) = (HashSet::new(), 0);
+    let (mut rows, mut answers, mut requests) = (HashSet::new(), 0, 0);
     for of in clients(&client).await? {
         let tokens = tokens_of(store.keys(), of, person);
         let mut seen = HashSet::new();
@@ -65,10 +68,11 @@ pub(crate) async fn forget(store: &Store, person: &Address) -> Result<Forgotten,
         }
         rows.extend(sheet::forget(store.keys(), &mut client, of, person, &tokens).await?);
         answers += idempotency::forget(&mut client, of, &tokens).await?;
+        requests += requests::forget(&mut client, of, &tokens).await?;
     }
     // At last: whoever was at work might have remembered the mailbox meanwhile.
     let history = history::forget(&client, store.keys(), person).await?;
-    Ok(Forgotten { history, rows: rows.len(), answers })
+    Ok(Forgotten { history, rows: rows.len(), answers, requests })
 }
 
 /// Rewrites a chunk and its verdicts. Returns the rows in which the person stood.

@@ -29,16 +29,17 @@ use crate::{
         idempotency::Answer,
         jobs::LIST,
         keys::{Keyring, Row, ShortToken},
+        relentless::NewTerms,
         sheets::NewPiece,
         submission::{Backlog, NewChunk, NewJob, Submission},
     },
 };
 
 /// The shortest time that a job may have: less is over before a worker has seen it.
-const WINDOW_MIN: Duration = Duration::from_secs(30);
+pub(crate) const WINDOW_MIN: Duration = Duration::from_secs(30);
 
 /// The longest one. Nobody can say what mail servers bear then.
-const WINDOW_MAX: Duration = Duration::from_hours(24 * 30);
+pub(crate) const WINDOW_MAX: Duration = Duration::from_hours(24 * 30);
 
 /// Workers that were heard of within this many leases are there.
 const LEASES_UNTIL_GONE: u32 = 2;
@@ -63,6 +64,8 @@ pub(crate) struct Request {
     pub(crate) asks: bool,
     /// The time it has; as configured, where it says nothing.
     pub(crate) window: Option<Duration>,
+    /// The moment until which it has time, instead of that.
+    pub(crate) deadline: Option<Timestamp>,
     /// How long its results are kept; as configured, where it says nothing.
     pub(crate) retention: Option<Duration>,
     /// Its client pays for it.
@@ -73,6 +76,8 @@ pub(crate) struct Request {
     pub(crate) sheet: Option<Sheet>,
     /// What whoever submits is answered, where that is to be kept with the job: both are, or none.
     pub(crate) answer: Option<Answer>,
+    /// On which terms it is taken, where its product has some.
+    pub(crate) terms: Option<NewTerms>,
 }
 
 /// What a job is made from.
@@ -142,10 +147,9 @@ pub(crate) async fn submit(
     site: &Site,
     request: Request,
 ) -> Result<Uuid, SubmitError> {
-    let window = request.window.unwrap_or(config.window);
-    if !(WINDOW_MIN..=WINDOW_MAX).contains(&window) {
-        return Err(SubmitError::Window);
-    }
+    let time = Time { until: request.deadline, window: request.window.unwrap_or(config.window) };
+    // Before anything is prepared; the moment that counts is that of its submission.
+    time.deadline(Timestamp::now())?;
     let items = request.inputs.len();
     if items == 0 {
         return Err(SubmitError::Empty);
@@ -162,10 +166,36 @@ pub(crate) async fn submit(
     // Others may wait for us as we wait for them; what was weighed then is weighed anew.
     let mut retries = Retries::default();
     loop {
-        match weigh_and_take(store, config, site, window, &cuts, &mut job, bill.as_ref()).await {
+        match weigh_and_take(store, config, site, time, &cuts, &mut job, bill.as_ref()).await {
             Err(SubmitError::Store(error)) if retries.may_follow(&error).await => {}
             done => return done.map(|()| id),
         }
+    }
+}
+
+/// The time that a job has.
+#[derive(Debug, Clone, Copy)]
+struct Time {
+    /// Until then.
+    until: Option<Timestamp>,
+    /// Else, so long.
+    window: Duration,
+}
+
+impl Time {
+    /// The deadline of a job that is submitted at this moment.
+    fn deadline(self, created: Timestamp) -> Result<Timestamp, SubmitError> {
+        let window = match self.until {
+            Some(until) => {
+                Duration::try_from(until.duration_since(created)).map_err(|_| SubmitError::Window)?
+            }
+            None => self.window,
+        };
+        if !(WINDOW_MIN..=WINDOW_MAX).contains(&window) {
+            return Err(SubmitError::Window);
+        }
+        let length = SignedDuration::try_from(window).map_err(|_| SubmitError::Window)?;
+        self.until.map_or_else(|| created.checked_add(length).map_err(|_| SubmitError::Window), Ok)
     }
 }
 
@@ -204,7 +234,7 @@ fn new_job(
     tokens: &[u8],
     chunks: Vec<NewChunk>,
 ) -> NewJob {
-    let Request { id, client, facade, source, callback, pipeline, skips, sheet, answer, .. } = request;
+    let Request { id, client, facade, source, callback, pipeline, skips, sheet, answer, terms, .. } = request;
     let Source { word: source, filename } = source;
     let (layout, pieces) = sheet.map(|Sheet { layout, pieces, .. }| (layout, pieces)).unzip();
     let mut tokens = tokens.chunks(size_of::<ShortToken>());
@@ -228,6 +258,7 @@ fn new_job(
         layout,
         sheet: pieces.collect(),
         answer,
+        terms,
     }
 }
 
@@ -236,7 +267,7 @@ async fn weigh_and_take(
     store: &Store,
     config: &JobsConfig,
     site: &Site,
-    window: Duration,
+    time: Time,
     cuts: &[Chunk],
     job: &mut NewJob,
     bill: Option<&Bill>,
@@ -244,8 +275,7 @@ async fn weigh_and_take(
     let mut connection = store.request().await?;
     let submission = Submission::begin(&mut connection, job).await?;
     let created = submission.now;
-    let length = SignedDuration::try_from(window).map_err(|_| SubmitError::Window)?;
-    let deadline = created.checked_add(length).map_err(|_| SubmitError::Window)?;
+    let deadline = time.deadline(created)?;
     let window = Window { created, deadline, greylist_wait: site.greylist_wait };
     let backlog = submission.backlog().await?;
     let workers = submission.workers(config.lease * LEASES_UNTIL_GONE).await?;

@@ -95,6 +95,7 @@ pub(super) fn new_job(store: &Store, client: Uuid, id: Uuid, chunks: &[&[&str]])
         layout: None,
         sheet: Vec::new(),
         answer: None,
+        terms: None,
     }
 }
 

@@ -56,6 +56,8 @@ pub(crate) enum Limit {
     Pages,
     /// Uploads at once.
     Uploads,
+    /// Addresses that are looked for or asked about at once.
+    SyncAddresses,
 }
 
 impl Limit {
@@ -69,6 +71,7 @@ impl Limit {
             Self::Downloads => "downloads",
             Self::Pages => "pages",
             Self::Uploads => "uploads",
+            Self::SyncAddresses => "sync_addresses",
         }
     }
 }
@@ -88,6 +91,8 @@ pub(crate) struct Metrics {
     pub(crate) pages: IntGauge,
     /// Files that are taken.
     pub(crate) uploads: IntGauge,
+    /// Addresses that are looked for or asked about at once for clients who wait.
+    pub(crate) sync_addresses: IntGauge,
     limits: IntCounterVec,
     stage_seconds: HistogramVec,
     stage_subjects: IntCounterVec,
@@ -127,6 +132,11 @@ impl Metrics {
             downloads: gauge(&registry, "mailsonde_http_downloads", "Files of jobs that are being read")?,
             pages: gauge(&registry, "mailsonde_http_pages", "Large pages of results that are being read")?,
             uploads: gauge(&registry, "mailsonde_http_uploads", "Files for jobs that are being taken")?,
+            sync_addresses: gauge(
+                &registry,
+                "mailsonde_http_sync_addresses",
+                "Addresses that are looked for or asked about for clients of Relentless Identity who wait",
+            )?,
             limits: counters(
                 &registry,
                 "mailsonde_http_limits_met_total",

@@ -28,6 +28,8 @@ pub(crate) mod leases;
 mod migrations;
 pub(crate) mod notes;
 mod pools;
+pub(crate) mod relentless;
+pub(crate) mod requests;
 pub(crate) mod retention;
 mod retry;
 pub(crate) mod sheets;

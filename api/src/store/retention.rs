@@ -5,7 +5,7 @@ use std::time::Duration;
 use deadpool_postgres::{Client, GenericClient};
 use uuid::Uuid;
 
-use super::{StoreError, billing, formats, history, idempotency, learned, leases, webhooks};
+use super::{StoreError, billing, formats, history, idempotency, learned, leases, requests, webhooks};
 
 /// Jobs whose results go in one transaction: even of the largest ones they go within the time of a statement, or they would
 /// never go.
@@ -42,7 +42,9 @@ pub(super) const DROP_TASKS: &str = "delete from task where job = any ($1)";
 
 pub(super) const DROP_HEADERS: &str = "
 delete from job where id in (
-    select id from job where pruned_at is not null and deadline_at < now() - $1 * interval '1 second' limit $2
+    select id from job left join relentless_job on relentless_job.job = job.id
+    where pruned_at is not null and coalesce(header_until < now(), deadline_at < now() - $1 * interval '1 second')
+    limit $2
 )";
 
 /// Who was not heard of for two leases is not counted any more; for a day it can be seen which hosts worked.
@@ -83,7 +85,8 @@ pub(crate) async fn prune(client: &mut Client, stay: Stay) -> Result<Pruned, Sto
     }
     let drop_webhooks = client.prepare_cached(webhooks::DROP_OLD).await?;
     while client.execute(&drop_webhooks, &[&headers.as_secs_f64(), &ENTRIES_MAX]).await? > 0 {}
-    for statement in [history::FORGET_OLD, formats::FORGET_OLD, idempotency::FORGET_OLD] {
+    for statement in [history::FORGET_OLD, formats::FORGET_OLD, idempotency::FORGET_OLD, requests::FORGET_OLD]
+    {
         let forget = client.prepare_cached(statement).await?;
         while client.execute(&forget, &[&ENTRIES_MAX]).await? > 0 {}
     }

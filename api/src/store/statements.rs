@@ -7,7 +7,7 @@ use super::{
     billing::{self, groups},
     capacity, chunks, clients, condition, figures, forget, formats, history, idempotency,
     jobs::{self, ending},
-    learned, leases, migrations, retention, sheets, submission, tasks, webhooks,
+    learned, leases, migrations, relentless, requests, retention, sheets, submission, tasks, webhooks,
 };
 
 /// All of them.
@@ -114,6 +114,16 @@ const STATEMENTS: &[&str] = &[
     migrations::ADD_KEY,
     migrations::APPLIED,
     migrations::KEYS,
+    relentless::ADD,
+    relentless::KNOWN,
+    relentless::SUM_UP,
+    relentless::TERMS,
+    relentless::USAGE,
+    relentless::VERSION,
+    requests::ADD,
+    requests::FORGET,
+    requests::FORGET_OLD,
+    requests::PAGE,
     retention::DROP_CHUNKS,
     retention::DROP_HEADERS,
     retention::DROP_PARTS,

@@ -14,6 +14,7 @@ use super::{
     billing::{self, Bill, Overdrawn},
     capacity,
     idempotency::{self, Answer},
+    relentless::{self, NewTerms},
     sheets::{self, NewPiece},
     tasks::Parameter,
 };
@@ -85,6 +86,8 @@ pub(crate) struct NewJob {
     pub(crate) sheet: Vec<NewPiece>,
     /// What whoever submits is answered, where that is kept for when it is asked again.
     pub(crate) answer: Option<Answer>,
+    /// On which terms it is taken, where its product has some.
+    pub(crate) terms: Option<NewTerms>,
 }
 
 /// A chunk on its way in; its number is its place.
@@ -212,6 +215,9 @@ impl<'a> Submission<'a> {
             &job.layout,
         ];
         tx.execute(&add, &parameters).await?;
+        if let Some(terms) = &job.terms {
+            relentless::add(tx, job.id, job.deadline_at, terms).await?;
+        }
         if let Some(answer) = &job.answer {
             idempotency::keep(tx, answer).await?;
         }

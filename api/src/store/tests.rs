@@ -77,6 +77,7 @@ async fn submit_for(store: &Store, client: Uuid, minutes: &[i64]) -> Uuid {
         layout: None,
         sheet: Vec::new(),
         answer: None,
+        terms: None,
     };
     let mut connection = store.request().await.unwrap();
     Submission::begin(&mut connection, &job).await.unwrap().take(&job).await.unwrap();

@@ -22,9 +22,13 @@ checks.positive_data_acceptance.expected-statuses = ["2xx", "400", "401", "403",
 
 #[test]
 fn the_service_does_what_its_document_says() {
-    let site =
-        Site::new(&[("MAILSONDE_HTTP__REQUESTS_PER_MINUTE", "1000000"), ("MAILSONDE_HTTP__BURST", "100000")]);
+    let site = Site::new(&[
+        ("MAILSONDE_HTTP__REQUESTS_PER_MINUTE", "1000000"),
+        ("MAILSONDE_HTTP__BURST", "100000"),
+        ("MAILSONDE_HTTP__FAILURES_PER_MINUTE", "1000000"),
+    ]);
     let key = site.key("acme");
+    let bearer = site.print(&["key", "create", "acme", "--for", "relentless"]);
     let served = site.serve();
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let config = folder.join("documented.toml");
@@ -39,6 +43,8 @@ fn the_service_does_what_its_document_says() {
         .args([
             "--header",
             &format!("Api-Key: {key}"),
+            "--header",
+            &format!("Authorization: Bearer {bearer}"),
             "--checks",
             "all",
             "--seed",

@@ -16,6 +16,7 @@ mod limits;
 mod pages;
 mod published;
 mod reference;
+mod relentless;
 mod repeats;
 mod slow;
 mod starts;

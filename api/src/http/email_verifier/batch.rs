@@ -69,6 +69,7 @@ pub(super) async fn verify_batch(
     let accepted = BatchAccepted::of(&app, new_id(), batch.emails.len());
     let answered = ticket.map(|ticket| ticket.answer(app.store.keys(), StatusCode::ACCEPTED, &accepted));
     let request = Request {
+        deadline: None,
         retention: Some(batch.retention),
         callback: batch.callback,
         inputs: batch.emails,
@@ -90,12 +91,14 @@ pub(super) fn new_job(app: &App, id: Uuid, client: Uuid, choice: Choice) -> Resu
         asks: app.verify.of(choice)?.has(SMTP_PROBE),
         skips: app.verify.skips(choice)?,
         window: None,
+        deadline: None,
         retention: None,
         callback: None,
         is_billed: true,
         inputs: Vec::new(),
         sheet: None,
         answer: None,
+        terms: None,
     })
 }
 

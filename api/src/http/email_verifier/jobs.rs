@@ -88,7 +88,8 @@ pub(super) async fn list(
     let [created_after, created_before] = dates;
     let (created_after, created_before) = (created_after.transpose()?, created_before.transpose()?);
     let facade = Facade::EmailVerifier.word();
-    let wanted = listing::Wanted { client: access.client, facade, state, created_after, created_before };
+    let wanted =
+        listing::Wanted { client: access.client, facade, source: None, state, created_after, created_before };
     let connection = app.store.request().await?;
     let (rows, total) = listing::page(&connection, wanted, limit, offset).await?;
     let keys = app.store.keys();

@@ -57,7 +57,7 @@ impl Pages {
     }
 
     /// A place for a page of this client.
-    fn take(&self, metrics: &Metrics, client: Uuid) -> Result<Place, Refusal> {
+    pub(crate) fn take(&self, metrics: &Metrics, client: Uuid) -> Result<Place, Refusal> {
         self.0.take(client).ok_or_else(|| {
             metrics.met(Limit::Pages);
             Refusal::Unavailable(SOON)

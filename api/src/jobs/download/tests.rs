@@ -121,6 +121,7 @@ async fn upload(store: &Store, file: &[u8]) -> (Uuid, Vec<String>) {
         layout: Some(sheet.layout),
         sheet: sheet.pieces.into_iter().map(piece).collect(),
         answer: None,
+        terms: None,
     };
     let mut connection = store.request().await.unwrap();
     Submission::begin(&mut connection, &job).await.unwrap().take(&job).await.unwrap();

@@ -64,7 +64,10 @@ async fn nothing_but_the_category_is_left_of_a_person() {
     history::remember(&client, store.keys(), &[refusal]).await.unwrap();
     let before = job(&client, job_id).await.unwrap().unwrap().done;
 
-    assert_eq!(forget(&store, &jane()).await.unwrap(), Forgotten { history: 1, rows: 2, answers: 0 });
+    assert_eq!(
+        forget(&store, &jane()).await.unwrap(),
+        Forgotten { history: 1, rows: 2, answers: 0, requests: 0 }
+    );
     let joe = "joe@example.com".to_owned();
     let nobody = (String::new(), None, Category::Risky, 0);
     assert_eq!(
@@ -75,7 +78,10 @@ async fn nothing_but_the_category_is_left_of_a_person() {
     let of_jane = tokens_of(store.keys(), LOCAL_CLIENT, &jane());
     let mut client = store.worker().await.unwrap();
     assert_eq!(holders(&mut client, LOCAL_CLIENT, &of_jane).await.unwrap(), []);
-    assert_eq!(forget(&store, &jane()).await.unwrap(), Forgotten { history: 0, rows: 0, answers: 0 });
+    assert_eq!(
+        forget(&store, &jane()).await.unwrap(),
+        Forgotten { history: 0, rows: 0, answers: 0, requests: 0 }
+    );
 }
 
 #[tokio::test]
@@ -186,7 +192,7 @@ async fn what_is_being_learned_is_waited_for_and_then_forgotten() {
     until_waits_for(&store, "advisory").await;
     tx.rollback().await.unwrap();
     learning.await.unwrap();
-    assert_eq!(forgetting.await.unwrap(), Forgotten { history: 1, rows: 1, answers: 0 });
+    assert_eq!(forgetting.await.unwrap(), Forgotten { history: 1, rows: 1, answers: 0, requests: 0 });
     assert!(!is_remembered(&store).await);
 }
 
@@ -213,7 +219,10 @@ async fn answers_in_which_somebody_stands_are_not_given_again() {
         let (request, sealed) = (Vec::new(), Vec::new());
         keep(&client, &Answer { claim, request, status: 200, sealed, tokens, time: minute }).await.unwrap();
     }
-    assert_eq!(forget(&store, &jane()).await.unwrap(), Forgotten { history: 0, rows: 0, answers: 1 });
+    assert_eq!(
+        forget(&store, &jane()).await.unwrap(),
+        Forgotten { history: 0, rows: 0, answers: 1, requests: 0 }
+    );
     assert!(matches!(claim(&client, LOCAL_CLIENT, b"1", minute).await.unwrap(), Claimed::Ours(_)));
     assert!(matches!(claim(&client, LOCAL_CLIENT, b"2", minute).await.unwrap(), Claimed::Answered { .. }));
 }
@@ -271,7 +280,10 @@ async fn in_a_file_of_many_pieces_only_those_of_the_person_change() {
         sheets::piece(&client, job, no).await.unwrap().unwrap()
     };
     let before = [sealed(0).await, sealed(1).await, sealed(2).await];
-    assert_eq!(forget(&store, &jane()).await.unwrap(), Forgotten { history: 0, rows: 1, answers: 0 });
+    assert_eq!(
+        forget(&store, &jane()).await.unwrap(),
+        Forgotten { history: 0, rows: 1, answers: 0, requests: 0 }
+    );
     assert!(before[0] == sealed(0).await && before[1] == sealed(1).await && before[2] != sealed(2).await);
     assert!(file(&store, job).await[2].ends_with(&format!("user599@example.com,{note}\n,\n")));
 }

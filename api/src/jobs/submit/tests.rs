@@ -30,11 +30,13 @@ fn request(domain: &str, rows: Range<u32>, window: Duration) -> Request {
         skips: Vec::new(),
         asks: true,
         window: Some(window),
+        deadline: None,
         retention: None,
         is_billed: false,
         inputs: rows.map(|row| format!("user{row}@{domain}")).collect(),
         sheet: None,
         answer: None,
+        terms: None,
     }
 }
 

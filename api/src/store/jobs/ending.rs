@@ -8,7 +8,7 @@ use crate::store::{
     StoreError,
     billing::{self, Outcome},
     chunks::{self, lock_of},
-    jobs,
+    jobs, relentless,
     tasks::{ChunkId, TAKE_TURNS},
     webhooks::{self, NewWebhook},
 };
@@ -32,10 +32,10 @@ update job set state = $2, left_over = $3, counts = $4, ended_at = now(),
     expires_at = case facade when 'local' then expires_at else now() + (expires_at - deadline_at) end
 where id = $1";
 
-/// What [`END`] makes of a job of which somebody wants to be told.
+/// What [`END`] makes of a job of which somebody wants to be told, or of which more is written down.
 pub(in crate::store) const FORESEE: &str = "
 select now() as ended_at, now() + (expires_at - deadline_at) as expires_at
-from job where id = $1 and callback is not null and facade <> 'local'";
+from job where id = $1 and (callback is not null and facade <> 'local' or facade = 'relentless')";
 
 /// In the order in which leases are extended, so that the two do not wait for each other crosswise.
 pub(in crate::store) const DROP_TASKS: &str = "
@@ -153,7 +153,8 @@ impl<'a> Ending<'a> {
         Ok(KeptChunk { no, sealed, is_dead, parts })
     }
 
-    /// The job as it will be known when it has ended so; none, where nobody wants to be told.
+    /// The job as it will be known when it has ended so; none, where there is
+    /// nobody to tell and nothing to write down.
     pub(crate) async fn foreseen(&self, end: End, counts: &[i32]) -> Result<Option<JobRow>, StoreError> {
         let foresee = self.tx.prepare_cached(FORESEE).await?;
         let Some(foreseen) = self.tx.query_opt(&foresee, &[&self.job]).await? else { return Ok(None) };
@@ -166,6 +167,17 @@ impl<'a> Ending<'a> {
             expires_at: foreseen.get("expires_at"),
             ..job
         }))
+    }
+
+    /// The terms on which it was taken, where its product has some.
+    pub(crate) async fn terms(&self) -> Result<Option<String>, StoreError> {
+        relentless::terms(&self.tx, self.job).await
+    }
+
+    /// Writes down what came of it, if the transaction is committed.
+    pub(crate) async fn sum_up(&self, actual_micros: i64, summary: &str) -> Result<(), StoreError> {
+        let actual_micros = i32::try_from(actual_micros).unwrap_or(i32::MAX);
+        relentless::sum_up(&self.tx, self.job, actual_micros, summary).await
     }
 
     /// What is told of the end, if the transaction is committed.

@@ -10,7 +10,7 @@ use crate::store::{StoreError, tasks::Parameter};
 /// Paused jobs are being processed. A line without a job, where the page has none: how many there are is told all the same.
 pub(in crate::store) const PAGE: &str = "
 with wanted as (
-    select id, created_at from job where client = $1 and facade = $2
+    select id, created_at from job where client = $1 and facade = $2 and ($8::text is null or source = $8)
         and ($3::text is null or $3 = case
             when state in ('canceled', 'completed') then state
             when started_at is null then 'pending'
@@ -35,6 +35,8 @@ pub(crate) struct Wanted<'a> {
     pub(crate) client: Uuid,
     /// The product by which they came.
     pub(crate) facade: &'a str,
+    /// What they were made from, by the product's word.
+    pub(crate) source: Option<&'a str>,
     /// `pending`, `processing`, `completed` or `canceled`.
     pub(crate) state: Option<&'a str>,
     /// That moment, or later.
@@ -51,8 +53,9 @@ pub(crate) async fn page(
     offset: i64,
 ) -> Result<(Vec<JobRow>, i64), StoreError> {
     let page = client.prepare_cached(PAGE).await?;
-    let Wanted { client: of, facade, state, created_after, created_before } = &wanted;
-    let page_of: [Parameter<'_>; 7] = [of, facade, state, created_after, created_before, &limit, &offset];
+    let Wanted { client: of, facade, source, state, created_after, created_before } = &wanted;
+    let page_of: [Parameter<'_>; 8] =
+        [of, facade, state, created_after, created_before, &limit, &offset, source];
     let rows = client.query(&page, &page_of).await?;
     let total = rows.first().map_or(0, |row| row.get("total"));
     let jobs = rows.iter().filter(|row| row.get::<_, Option<Uuid>>("id").is_some());

@@ -109,6 +109,11 @@ pub(crate) enum Row<'a> {
         /// The client.
         client: Uuid,
     },
+    /// A request that was answered at once, and what was answered.
+    Request {
+        /// The request.
+        id: Uuid,
+    },
 }
 
 /// Why a text does not open.
@@ -217,6 +222,7 @@ fn bound(id: KeyId, row: Row<'_>) -> Vec<u8> {
             bound.push(5);
             bound.extend_from_slice(client.as_bytes());
         }
+        Row::Request { id } => bound_to(&mut bound, 25, id),
     }
     bound
 }
@@ -271,6 +277,7 @@ mod tests {
             Row::Learned { kind: "a", key: "bc" },
             Row::Check,
             Row::AlertUrl { client: JOB },
+            Row::Request { id: JOB },
             Row::Callback { job: JOB },
             Row::WebhookSecret { id: JOB },
             Row::Webhook { id: JOB },

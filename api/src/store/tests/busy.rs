@@ -85,6 +85,7 @@ fn job_to_be() -> NewJob {
         layout: None,
         sheet: Vec::new(),
         answer: None,
+        terms: None,
     }
 }
 

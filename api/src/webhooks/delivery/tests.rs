@@ -362,11 +362,13 @@ async fn submit(store: &Store, facade: &'static str, callback: Option<&str>) -> 
         skips: Vec::new(),
         asks: false,
         window: Some(Duration::from_hours(1)),
+        deadline: None,
         retention: None,
         is_billed: false,
         inputs: vec!["jane@example.com".into(), "joe@example.com".into()],
         sheet: None,
         answer: None,
+        terms: None,
     };
     submit::submit(store, &config, &Site::new(&settings, &config).unwrap(), request).await.unwrap()
 }

@@ -1,0 +1,279 @@
+//! `POST /client/jobs/probe-batch`: addresses that are asked about in the background, until a deadline; and how any job is
+//! submitted. That the service is busy at the moment is no reason to refuse one.
+
+use std::{collections::HashSet, sync::Arc, time::Duration};
+
+use axum::{extract::State, http::StatusCode, response::Response};
+use jiff::{SignedDuration, Timestamp, civil, tz::TimeZone};
+use serde_json::{Value, json};
+
+use super::{
+    Relentless,
+    config::{Deadline, WHOLE_MAX},
+    error::ApiError,
+    openapi::ProbeBatchJobBackgroundRequest,
+    probe::read_emails,
+    request::CHOICE,
+    usage,
+};
+use crate::{
+    access::{Access, Facade},
+    assembly::{SMTP_PROBE, Variants},
+    facade::relentless::{
+        job::{Callback, Job, JobType},
+        moment,
+        terms::Terms,
+    },
+    http::{App, Caller, Fields, Invalid, Received, Refusal, Ticket, answer},
+    jobs::{
+        person,
+        submit::{Request, Source, SubmitError, WINDOW_MAX, WINDOW_MIN, new_id, submit},
+    },
+    store::{jobs::JobRow, relentless::NewTerms},
+};
+
+/// Octets of the body of a job.
+pub(super) const BODY_MAX: usize = 8 * 1024 * 1024;
+
+/// Characters of a `callback_url`.
+const CALLBACK_MAX: usize = 2_048;
+
+/// Characters of a `provider`, which says nothing here.
+const PROVIDER_MAX: usize = 64;
+
+/// Years that a deadline may be of: those that are written with four digits.
+const YEARS: std::ops::RangeInclusive<i16> = 1..=9999;
+
+/// Submits addresses, which are asked about in the background.
+#[utoipa::path(
+    post,
+    path = "/client/jobs/probe-batch",
+    tag = "Jobs",
+    request_body = ProbeBatchJobBackgroundRequest,
+    responses((status = 202, body = Job, description = "The job that was made of them")),
+)]
+pub(super) async fn schedule_probe_batch(
+    State(app): State<Arc<App>>,
+    Caller(access): Caller,
+    ticket: Option<Ticket>,
+    body: Received,
+) -> Result<Response, ApiError> {
+    let body = body.json_within(BODY_MAX).await?;
+    let mut fields = Fields::of_body(&body)?;
+    let wishes = Wishes::read(&app, &mut fields, &body).await;
+    let inputs = read_emails(&mut fields, app.relentless.config.jobs_max.get());
+    fields.finish()?;
+    schedule(&app, &app.verify, &access, JobType::ProbeBatch, wishes, inputs, ticket).await
+}
+
+/// What a client wants of a job besides what is done.
+pub(super) struct Wishes {
+    deadline: Option<Timestamp>,
+    /// An address that was checked.
+    callback: Option<String>,
+}
+
+impl Wishes {
+    /// The fields that all jobs have.
+    pub(super) async fn read(app: &App, fields: &mut Fields<'_>, body: &Value) -> Self {
+        let is_optional = app.relentless.config.deadline == Deadline::Optional;
+        let said = if is_optional { fields.text_if_any("deadline") } else { fields.text("deadline") };
+        let deadline = said.and_then(as_moment);
+        if said.is_some() && deadline.is_none() {
+            fields.fault("deadline", "datetime_parsing", "Input should be a valid datetime");
+        }
+        if fields.text_if_any("provider").is_some_and(|provider| provider.chars().nth(PROVIDER_MAX).is_some())
+        {
+            let msg = format!("String should have at most {PROVIDER_MAX} characters");
+            fields.fault("provider", "string_too_long", msg);
+        }
+        let callback = fields.text_if_any("callback_url").map(str::to_owned);
+        if body["callback_url"].as_str().is_some_and(|url| url.chars().nth(CALLBACK_MAX).is_some()) {
+            let msg = format!("String should have at most {CALLBACK_MAX} characters");
+            fields.fault("callback_url", "string_too_long", msg);
+        } else if let Some(url) = &callback
+            && let Err(error) = app.guard.check(url).await
+        {
+            fields.fault("callback_url", "url_unsafe", error.to_string());
+        }
+        Self { deadline, callback }
+    }
+}
+
+/// Takes a job, or says by when it could be done.
+pub(super) async fn schedule(
+    app: &Arc<App>,
+    variants: &Variants,
+    access: &Access,
+    job_type: JobType,
+    wishes: Wishes,
+    inputs: Vec<String>,
+    ticket: Option<Ticket>,
+) -> Result<Response, ApiError> {
+    let Relentless { config, .. } = &app.relentless;
+    usage::admit(app, access, inputs.len(), config.price_micros.highest_of(job_type.asks())).await?;
+    let estimate = app.estimate.seconds(inputs.len());
+    let estimate = u32::try_from(estimate.min(WHOLE_MAX.unsigned_abs())).unwrap_or(u32::MAX);
+    let terms =
+        Terms::new(estimate, unique_domains(job_type, &inputs), config.catchall_policy, config.price_micros);
+    let window = Duration::from_secs(u64::from(estimate) * 10).clamp(Duration::from_hours(24), WINDOW_MAX);
+    let row = foreseen(access, job_type, variants, inputs.len(), wishes.deadline, window);
+    let job = Job::of(&row, &terms, &[], Callback::untold(wishes.callback.clone()), None);
+    let answered =
+        ticket.map(|ticket| ticket.answer(app.store.keys(), StatusCode::ACCEPTED, &job)).transpose()?;
+    let reserved = terms.reserved(job_type.asks(), row.items);
+    let request = Request {
+        id: row.id,
+        client: access.client,
+        facade: Facade::Relentless.word(),
+        source: Source { word: job_type.word(), filename: None },
+        callback: wishes.callback,
+        pipeline: row.pipeline,
+        skips: variants.skips(CHOICE)?,
+        asks: variants.of(CHOICE)?.has(SMTP_PROBE),
+        window: Some(window),
+        deadline: wishes.deadline,
+        retention: Some(config.items()),
+        is_billed: false,
+        inputs,
+        sheet: None,
+        answer: answered,
+        terms: Some(NewTerms {
+            terms: terms.write()?,
+            reserved_micros: i32::try_from(reserved).unwrap_or(i32::MAX),
+            header: config.headers(),
+        }),
+    };
+    match submit(&app.store, &app.jobs, &app.site, request).await {
+        Ok(_) => Ok(answer(StatusCode::ACCEPTED, &job)),
+        Err(error) => Err(refused(error, wishes.deadline, estimate)),
+    }
+}
+
+/// The job as it will be when it is taken: what is answered is kept with it, so it is written before. The moment of its
+/// submission is the database's, which may differ by as much as the clocks do.
+fn foreseen(
+    access: &Access,
+    job_type: JobType,
+    variants: &Variants,
+    items: usize,
+    deadline: Option<Timestamp>,
+    window: Duration,
+) -> JobRow {
+    let now = Timestamp::now();
+    let in_time = SignedDuration::try_from(window).ok().and_then(|window| now.checked_add(window).ok());
+    let deadline_at = deadline.or(in_time).unwrap_or(now);
+    JobRow {
+        id: new_id(),
+        client: access.client,
+        facade: Facade::Relentless.word().to_owned(),
+        source: job_type.word().to_owned(),
+        filename: None,
+        callback: None,
+        is_told: false,
+        state: "running".to_owned(),
+        pipeline: variants.name().to_owned(),
+        items: i32::try_from(items).unwrap_or(i32::MAX),
+        done: 0,
+        created_at: now,
+        deadline_at,
+        started_at: None,
+        ended_at: None,
+        left_over: None,
+        counts: None,
+        expires_at: deadline_at,
+        pruned_at: None,
+        is_expired: false,
+    }
+}
+
+/// Domains of addresses, and of persons.
+fn unique_domains(job_type: JobType, inputs: &[String]) -> u32 {
+    let domain = |input: &String| match job_type {
+        JobType::FinderBatch => input.rsplit_once('\t').map(|(_, domain)| domain.to_owned()),
+        JobType::ProbeBatch => person::address(input).map(|address| address.domain().to_owned()),
+    };
+    let domains: HashSet<String> = inputs.iter().filter_map(domain).collect();
+    u32::try_from(domains.len()).unwrap_or(u32::MAX)
+}
+
+/// Why a job was not taken.
+fn refused(error: SubmitError, deadline: Option<Timestamp>, estimate: u32) -> ApiError {
+    let now = Timestamp::now();
+    let after = |time: SignedDuration| {
+        // Up to the next whole second: sooner would be refused again.
+        let time = SignedDuration::from_secs(time.as_secs() + 1);
+        now.checked_add(time).ok().map(moment)
+    };
+    let least = SignedDuration::try_from(WINDOW_MIN).unwrap_or(SignedDuration::ZERO);
+    let (kind, msg, earliest) = match error {
+        SubmitError::Late(earliest) => ("deadline_too_tight", TOO_TIGHT, earliest.and_then(after)),
+        SubmitError::Window if deadline.is_some_and(|deadline| deadline > now + WINDOW_MAX - WINDOW_MIN) => {
+            ("deadline_too_far", "Deadline should be within 30 days", after(least))
+        }
+        SubmitError::Window => ("deadline_too_tight", TOO_TIGHT, after(least)),
+        SubmitError::Store(error) => return error.into(),
+        other => {
+            tracing::error!("a job cannot be submitted: {other}");
+            return Refusal::Internal.into();
+        }
+    };
+    let ctx = json!({ "earliest_deadline_at": earliest, "estimated_runtime_seconds": estimate });
+    Refusal::of(Invalid { ctx: Some(ctx), ..Invalid::new(["body", "deadline"], kind, msg) }).into()
+}
+
+const TOO_TIGHT: &str = "The deadline cannot be kept, even if the job is begun at once";
+
+/// RFC 3339; without an offset, in UTC.
+fn as_moment(text: &str) -> Option<Timestamp> {
+    let in_utc = |date: civil::DateTime| date.to_zoned(TimeZone::UTC).ok().map(|zoned| zoned.timestamp());
+    let is_date = !text.contains([':', 'T', 't']);
+    let moment = text.parse::<Timestamp>().ok().or_else(|| in_utc(text.parse().ok()?));
+    moment.filter(|moment| !is_date && YEARS.contains(&moment.to_zoned(TimeZone::UTC).year()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_deadline_without_an_offset_is_in_utc() {
+        let noon: Timestamp = "2027-01-02T12:00:00Z".parse().unwrap();
+        for text in
+            ["2027-01-02T12:00:00Z", "2027-01-02T14:00:00+02:00", "2027-01-02T12:00:00", "2027-01-02 12:00"]
+        {
+            assert_eq!(as_moment(text), Some(noon), "{text}");
+        }
+        for text in ["", "soon", "2027-01-02", "-009999-01-01T00:00:00Z"] {
+            assert_eq!(as_moment(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_deadline_that_cannot_be_kept_is_told_with_one_that_can() {
+        let told = |error, deadline| {
+            let ApiError::Refused(Refusal::Unprocessable(list)) = refused(error, deadline, 7) else {
+                panic!()
+            };
+            let ctx = list[0].ctx.clone().unwrap();
+            assert_eq!(ctx["estimated_runtime_seconds"], 7);
+            (list[0].kind, ctx["earliest_deadline_at"].as_str().map(|at| at.parse::<Timestamp>().unwrap()))
+        };
+        let now = Timestamp::now();
+        let (kind, earliest) = told(SubmitError::Window, Some(now));
+        assert!(kind == "deadline_too_tight" && earliest.unwrap() >= now + WINDOW_MIN);
+        let late = SubmitError::Late(Some(SignedDuration::from_secs(90)));
+        let (kind, earliest) = told(late, Some(now + SignedDuration::from_secs(60)));
+        assert!(kind == "deadline_too_tight" && earliest.unwrap() >= now + SignedDuration::from_secs(90));
+        assert_eq!(told(SubmitError::Late(None), Some(now)).1, None);
+        assert_eq!(told(SubmitError::Window, "9999-12-30T00:00:00Z".parse().ok()).0, "deadline_too_far");
+    }
+
+    #[test]
+    fn domains_are_counted_once_however_they_are_written() {
+        let emails = ["a@example.com", "b@EXAMPLE.com", "a@example.org", "no\taddress", ""];
+        assert_eq!(unique_domains(JobType::ProbeBatch, &emails.map(str::to_owned)), 2);
+        let people = ["Jane Doe\texample.com", "John Smith\texample.com"];
+        assert_eq!(unique_domains(JobType::FinderBatch, &people.map(str::to_owned)), 1);
+    }
+}

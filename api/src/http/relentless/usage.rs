@@ -1,0 +1,174 @@
+//! `GET /client/usage`: what a client has used and what is left, and the refusal of whoever has nothing left where the
+//! operator bills. Counted are requests and items, be they of whatever outcome; nobody pays for an error.
+
+use std::sync::Arc;
+
+use axum::{extract::State, http::StatusCode, response::Response};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::{
+    config::{RelentlessConfig, WHOLE_MAX},
+    error::ApiError,
+};
+use crate::{
+    access::Access,
+    http::{App, Caller, answer},
+    store::relentless::{self, UsageRow},
+};
+
+/// The limits of whoever is not billed: clients stop at a rest of 0, so there is always one.
+const NO_LIMIT: i64 = 1_000_000_000;
+
+/// What was used, and what is left.
+#[derive(Debug, PartialEq, Serialize, ToSchema)]
+#[schema(as = ClientUsageResponse)]
+#[expect(clippy::struct_field_names, reason = "the product's names")]
+pub(super) struct Usage {
+    plan_tier: &'static str,
+    /// `none` where nobody is billed, else `metered`.
+    billing_mode: &'static str,
+    /// `active` or `exhausted`, where somebody is.
+    billing_status: Option<&'static str>,
+    free_window_limit: i64,
+    free_window_hours: u32,
+    free_weekly_limit: i64,
+    window_requests_used: i64,
+    weekly_requests_used: i64,
+    window_requests_remaining: i64,
+    weekly_requests_remaining: i64,
+    /// Of a month (UTC), in millionths of the currency; none where there is no limit.
+    billing_cycle_value_micros: Option<i64>,
+    billing_extra_value_micros: i64,
+    billing_value_micros_used: i64,
+    /// Held for jobs.
+    billing_value_micros_reserved: i64,
+    billing_value_micros_remaining: Option<i64>,
+    /// Of what is closest to its end.
+    usage_percent_remaining: f64,
+    current_plan_finder_deliverable_cost_micros: u32,
+    current_plan_finder_undeliverable_cost_micros: u32,
+    current_plan_probe_cost_micros: u32,
+}
+
+/// What the client has used, and what is left.
+#[utoipa::path(
+    get,
+    path = "/client/usage",
+    tag = "Account",
+    responses((status = 200, body = Usage, description = "What was used, and what is left")),
+)]
+pub(super) async fn usage(State(app): State<Arc<App>>, Caller(access): Caller) -> Result<Response, ApiError> {
+    Ok(answer(StatusCode::OK, &of(&app, &access).await?))
+}
+
+async fn of(app: &App, access: &Access) -> Result<Usage, ApiError> {
+    let config = &app.relentless.config;
+    let used =
+        relentless::usage(&app.store.request().await?, access.client, config.free_window_hours).await?;
+    Ok(Usage::of(config, used))
+}
+
+/// Whether a client may have so many requests more, of which none costs more than this. Those that come at the same moment
+/// do not see each other: together they may get a little more than there is.
+pub(super) async fn admit(
+    app: &App,
+    access: &Access,
+    requests: usize,
+    price_micros: u32,
+) -> Result<(), ApiError> {
+    if !app.relentless.config.billing {
+        return Ok(());
+    }
+    let usage = of(app, access).await?;
+    let requests = i64::try_from(requests).unwrap_or(i64::MAX);
+    let value = requests.saturating_mul(i64::from(price_micros));
+    if usage.covers(requests, value) { Ok(()) } else { Err(ApiError::usage_exhausted()) }
+}
+
+impl Usage {
+    fn of(config: &RelentlessConfig, used: UsageRow) -> Self {
+        let told = |number: i64| number.clamp(0, WHOLE_MAX);
+        let limit = |limit: u32| if config.billing { i64::from(limit) } else { NO_LIMIT };
+        let rest = |limit: i64, used: i64| told(limit - used);
+        let (window, weekly) = (limit(config.free_window_limit), limit(config.free_weekly_limit));
+        let cycle = Some(i64::from(config.cycle_value_micros)).filter(|value| config.billing && *value > 0);
+        let held = used.used_micros.saturating_add(used.reserved_micros);
+        let left = cycle.map(|cycle| rest(cycle, held));
+        let shares =
+            [(Some(rest(window, used.in_window)), window), (Some(rest(weekly, used.in_week)), weekly)];
+        let shares = shares.into_iter().chain([(left, cycle.unwrap_or(1))]);
+        let percent = shares.filter_map(|(left, of)| Some(share(left?, of))).fold(100.0, f64::min);
+        let prices = config.price_micros;
+        Self {
+            plan_tier: "free",
+            billing_mode: if config.billing { "metered" } else { "none" },
+            billing_status: config.billing.then_some(if percent > 0.0 { "active" } else { "exhausted" }),
+            free_window_limit: window,
+            free_window_hours: config.free_window_hours,
+            free_weekly_limit: weekly,
+            window_requests_used: told(used.in_window),
+            weekly_requests_used: told(used.in_week),
+            window_requests_remaining: rest(window, used.in_window),
+            weekly_requests_remaining: rest(weekly, used.in_week),
+            billing_cycle_value_micros: cycle,
+            billing_extra_value_micros: 0,
+            billing_value_micros_used: told(used.used_micros),
+            billing_value_micros_reserved: told(used.reserved_micros),
+            billing_value_micros_remaining: left,
+            usage_percent_remaining: percent,
+            current_plan_finder_deliverable_cost_micros: prices.finder_deliverable,
+            current_plan_finder_undeliverable_cost_micros: prices.finder_undeliverable,
+            current_plan_probe_cost_micros: prices.probe,
+        }
+    }
+
+    /// Whether so many requests may come, and cost so much.
+    fn covers(&self, requests: i64, value: i64) -> bool {
+        requests <= self.window_requests_remaining
+            && requests <= self.weekly_requests_remaining
+            && self.billing_value_micros_remaining.is_none_or(|left| value <= left)
+    }
+}
+
+/// In percent, to one decimal, rounded down: nothing is told to be left whole of which something is used.
+#[expect(clippy::cast_precision_loss, reason = "numbers of 32 bits")]
+fn share(left: i64, of: i64) -> f64 {
+    if of <= 0 { 0.0 } else { (left as f64 / of as f64 * 1000.0).floor() / 10.0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn usage(text: &str, used: UsageRow) -> Usage {
+        let settings = format!("[relentless]\n{text}").parse().unwrap();
+        Usage::of(&RelentlessConfig::load(&settings).unwrap(), used)
+    }
+
+    #[test]
+    fn whoever_is_not_billed_has_always_something_left() {
+        let used = UsageRow { in_window: 7, in_week: 9, ..UsageRow::default() };
+        let told = usage("", used);
+        assert_eq!((told.free_window_limit, told.window_requests_remaining), (NO_LIMIT, NO_LIMIT - 7));
+        assert_eq!((told.free_weekly_limit, told.weekly_requests_remaining), (NO_LIMIT, NO_LIMIT - 9));
+        assert_eq!((told.billing_mode, told.billing_status), ("none", None));
+        assert_eq!((told.billing_cycle_value_micros, told.billing_value_micros_remaining), (None, None));
+    }
+
+    #[test]
+    fn each_limit_stops_whoever_is_billed() {
+        let config =
+            "billing = true\nfree_window_limit = 10\nfree_weekly_limit = 20\ncycle_value_micros = 100";
+        let used = |in_window, in_week, used_micros, reserved_micros| {
+            usage(config, UsageRow { in_window, in_week, used_micros, reserved_micros })
+        };
+        assert!(used(9, 9, 0, 0).covers(1, 100) && !used(9, 9, 0, 0).covers(2, 0));
+        assert!(used(0, 19, 0, 0).covers(1, 0) && !used(0, 20, 0, 0).covers(1, 0));
+        assert!(used(0, 0, 60, 30).covers(1, 10) && !used(0, 0, 60, 30).covers(1, 11));
+        let spent = used(10, 10, 0, 0);
+        assert_eq!((spent.billing_status, spent.usage_percent_remaining), (Some("exhausted"), 0.0));
+        assert_eq!(used(5, 5, 0, 0).usage_percent_remaining, 50.0);
+        assert_eq!(used(99, 99, 0, 0).window_requests_remaining, 0);
+    }
+}
