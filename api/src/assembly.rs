@@ -13,7 +13,7 @@ use std::{env, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::Result;
 use mailsonde_builtin::{
-    alias, disposable, dns, domain_trust, finder_permutation, free_provider, history, random_pattern, role,
+    alias, disposable, dns, domain_trust, finder_permutation, free_provider, history, random_pattern, reverse_dns, role,
     smtp_probe, syntax, typo,
 };
 use mailsonde_config::{ConfigError, OnFault, Settings, SlotConfig, StageSection, did_you_mean, nearest};
@@ -54,7 +54,7 @@ const FINDER_PERMUTATION: &str = "finder-permutation";
 
 /// The built-in stages that need a network: what `--offline` leaves out, with the plugins that ask DNS
 /// ([`offline_skips`]).
-pub const OFFLINE_SKIPS: &[&str] = &["dns", DOMAIN_TRUST, SMTP_PROBE];
+pub const OFFLINE_SKIPS: &[&str] = &["dns", DOMAIN_TRUST, SMTP_PROBE, "reverse-dns"];
 
 /// The built-in stage that needs a store: left out where there is none.
 const HISTORY: &str = "history";
@@ -149,6 +149,13 @@ pub const STAGES: &[StageKind] = &[
         name: SMTP_PROBE,
         writes: &["smtp.reply", "smtp.catch_all", "smtp.failed"],
         build: |section, parts| Ok(Arc::new(smtp_probe::SmtpProbe::new(section.options()?, parts.prober()?))),
+    },
+    StageKind {
+        name: "reverse-dns",
+        writes: &["dns.reverse"],
+        build: |section, parts| {
+            Ok(Arc::new(reverse_dns::ReverseDns::new(section.options()?, parts.resolver()?)))
+        },
     },
 ];
 

@@ -108,6 +108,7 @@ impl Reader {
             }
             ("CNAME", [target]) => RecordData::Cname(self.name(target)),
             ("NS", [server]) => RecordData::Ns(self.name(server)),
+            ("PTR", [name]) => RecordData::Ptr(self.name(name)),
             ("TXT", texts) if !texts.is_empty() => {
                 RecordData::Txt(texts.iter().map(|&text| text.to_owned()).collect())
             }
@@ -148,6 +149,7 @@ fn record_type(word: &str) -> Option<RecordType> {
         "TXT" => RecordType::Txt,
         "CNAME" => RecordType::Cname,
         "NS" => RecordType::Ns,
+        "PTR" => RecordType::Ptr,
         _ => return None,
     })
 }
