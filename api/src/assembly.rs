@@ -13,8 +13,8 @@ use std::{env, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::Result;
 use mailsonde_builtin::{
-    alias, disposable, dns, domain_trust, finder_permutation, free_provider, history, random_pattern, reverse_dns, role,
-    smtp_probe, syntax, typo,
+    alias, disposable, dns, domain_trust, finder_permutation, free_provider, history, random_pattern,
+    reverse_dns, role, smtp_probe, syntax, typo,
 };
 use mailsonde_config::{ConfigError, OnFault, Settings, SlotConfig, StageSection, did_you_mean, nearest};
 use mailsonde_engine::{Check, Facts, Pipeline, PipelineError, Policy, Pure, Slot, Stage};
@@ -41,6 +41,7 @@ const SECTIONS: &[&str] = &[
     "jobs",
     "webhooks",
     "http",
+    "tasks",
 ];
 
 /// The stage that asks mail servers.
@@ -423,7 +424,7 @@ mod tests {
         let settings: Settings = "[pipeline.verify]\nstages = ['syntax', 'history']".parse().unwrap();
         let parts = Parts::new(&settings).unwrap();
         assert!(found(&settings, &parts, &[]).await.is_empty());
-        assert_eq!(check(&settings).unwrap(), ["verify"]);
+        assert_eq!(check(&settings).unwrap(), ["tasks", "verify"]);
         let parts = parts.with_history(Arc::new(Everybody));
         assert_eq!(found(&settings, &parts, &[]).await, ["history"]);
         assert!(found(&settings, &parts, &["history"]).await.is_empty());

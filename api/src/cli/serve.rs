@@ -21,7 +21,10 @@ use crate::{
     access::Directory,
     assembly::{self, Variants},
     billing::{self, Ledger},
-    http::{App, FIND_PIPELINE, Failed, Front, HttpConfig, Limiter, PIPELINE, Pages, Server, Stats, Uploads},
+    http::{
+        App, FIND_PIPELINE, Failed, Front, HttpConfig, Limiter, PIPELINE, Pages, Server, Stats, Tasks,
+        Uploads,
+    },
     jobs::{
         capacity::Site,
         config::JobsConfig,
@@ -111,6 +114,7 @@ async fn serve(settings: Arc<Settings>, http: HttpConfig, args: &ServeArgs) -> R
         verify: variants(PIPELINE)?,
         find: variants(FIND_PIPELINE)?,
         formats: process.formats.clone(),
+        tasks: Tasks::new(&settings, process.desk.pipelines(), metrics.clone())?,
         site: Site::new(&settings, &jobs)?,
         estimate: Estimate::new(),
         jobs,

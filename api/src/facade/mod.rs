@@ -2,3 +2,4 @@
 //! nothing is looked up here.
 
 pub(crate) mod email_verifier;
+pub(crate) mod tasks;

@@ -10,6 +10,7 @@ use super::{
     failed::Failed,
     ongoing::Ongoing,
     rate::Limiter,
+    tasks::Tasks,
     uploads::Uploads,
 };
 use crate::{
@@ -42,6 +43,8 @@ pub(crate) struct App {
     pub(crate) find: Variants,
     /// What is known of how domains make addresses.
     pub(crate) formats: Arc<StoredFormats>,
+    /// What the tasks product has besides.
+    pub(crate) tasks: Tasks,
     /// The table `[jobs]`.
     pub(crate) jobs: JobsConfig,
     /// How long jobs are likely to take.

@@ -59,10 +59,18 @@ impl Received {
     /// # Errors
     /// It is no JSON, or says that it is something else; it is too large or too slow.
     pub(crate) async fn json(self) -> Result<Value, Refusal> {
+        self.json_within(BODY_MAX).await
+    }
+
+    /// The same of a body of so many octets at most.
+    ///
+    /// # Errors
+    /// As above.
+    pub(crate) async fn json_within(self, octets_max: usize) -> Result<Value, Refusal> {
         if is_encoded(&self.headers) || !is_json(&self.headers) {
             return Err(Refusal::MediaType);
         }
-        let octets = read(&self.headers, self.body).await?;
+        let octets = read(&self.headers, self.body, octets_max).await?;
         if octets.is_empty() {
             return Err(Refusal::of(Invalid::new(["body"], "missing", "Field required")));
         }
@@ -71,8 +79,8 @@ impl Received {
 }
 
 /// Reads a whole body.
-async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, Refusal> {
-    read_by(headers, body, BODY_MAX, BODY_TIME_MAX, async |body| Ok(body.collect().await?.to_bytes())).await
+async fn read(headers: &HeaderMap, body: Body, octets_max: usize) -> Result<Bytes, Refusal> {
+    read_by(headers, body, octets_max, BODY_TIME_MAX, async |body| Ok(body.collect().await?.to_bytes())).await
 }
 
 /// The digest of a whole body, of which nothing is held.
@@ -116,8 +124,7 @@ pub(super) async fn is_within(
     body: &mut Body,
     octets_max: usize,
 ) -> Result<Option<usize>, Refusal> {
-    let said = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-    let length = said.map(|length| usize::try_from(length).unwrap_or(usize::MAX));
+    let length = said_length(headers);
     if length.is_none_or(|length| length <= octets_max) {
         return Ok(length);
     }
@@ -126,6 +133,12 @@ pub(super) async fn is_within(
         read_rest(body).await;
     }
     Err(Refusal::TooLarge(octets_max))
+}
+
+/// How long a body is to be, where that is said.
+pub(super) fn said_length(headers: &HeaderMap) -> Option<usize> {
+    let said = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    said.map(|length| usize::try_from(length).unwrap_or(usize::MAX))
 }
 
 /// Reads on for a while: a connection that is closed with octets unread loses the answer.

@@ -45,6 +45,7 @@ mod routes;
 mod server;
 mod shape;
 mod tagged;
+mod tasks;
 mod uploads;
 
 pub(crate) use self::{
@@ -65,5 +66,6 @@ pub(crate) use self::{
     refusal::{Refusal, SOON},
     server::Server,
     shape::{answer, answer_holding},
+    tasks::Tasks,
     uploads::{Room, Uploads},
 };

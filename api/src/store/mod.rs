@@ -33,6 +33,7 @@ mod retry;
 pub(crate) mod sheets;
 mod statements;
 pub(crate) mod submission;
+pub(crate) mod task_lists;
 pub(crate) mod tasks;
 #[cfg(test)]
 pub(crate) mod testing;

@@ -7,7 +7,7 @@ use super::{
     billing::{self, groups},
     capacity, chunks, clients, condition, figures, forget, formats, history, idempotency,
     jobs::{self, ending},
-    learned, leases, migrations, retention, sheets, submission, tasks, webhooks,
+    learned, leases, migrations, retention, sheets, submission, task_lists, tasks, webhooks,
 };
 
 /// All of them.
@@ -138,6 +138,12 @@ const STATEMENTS: &[&str] = &[
     submission::COPY_TASKS,
     submission::NOTIFY,
     submission::WORKERS,
+    task_lists::COSTS,
+    task_lists::DAYS_OF_CLIENT,
+    task_lists::DAYS_OF_JOB,
+    task_lists::MONTHS,
+    task_lists::PAGE,
+    task_lists::PROGRESS,
     tasks::CLAIM,
     tasks::EXTEND,
     tasks::FAIL,

@@ -21,4 +21,5 @@ mod slow;
 mod starts;
 mod stats;
 mod switches;
+mod tasks;
 mod uploads;

@@ -34,7 +34,7 @@ const RESULTS_DEFAULT: i64 = 100;
 const RESULTS_MAX: i64 = 10_000;
 
 /// Rows of a job whose pages need no place: as many as most lists have.
-const SMALL_ROWS: i32 = 1_000;
+pub(in crate::http) const SMALL_ROWS: i32 = 1_000;
 
 /// Octets of extra columns that a page of such a job may have without one.
 const SMALL_OCTETS: usize = 1024 * 1024;
@@ -57,7 +57,7 @@ impl Pages {
     }
 
     /// A place for a page of this client.
-    fn take(&self, metrics: &Metrics, client: Uuid) -> Result<Place, Refusal> {
+    pub(in crate::http) fn take(&self, metrics: &Metrics, client: Uuid) -> Result<Place, Refusal> {
         self.0.take(client).ok_or_else(|| {
             metrics.met(Limit::Pages);
             Refusal::Unavailable(SOON)

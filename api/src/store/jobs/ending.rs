@@ -29,6 +29,8 @@ pub(in crate::store) const SEALED: &str = "select sealed from chunk where job = 
 
 pub(in crate::store) const END: &str = "
 update job set state = $2, left_over = $3, counts = $4, ended_at = now(),
+    role_based = (select coalesce(sum(role_based), 0) from part where part.job = $1),
+    disposable = (select sum_of_places(disposable) from part where part.job = $1),
     expires_at = case facade when 'local' then expires_at else now() + (expires_at - deadline_at) end
 where id = $1";
 
