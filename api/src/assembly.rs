@@ -424,7 +424,7 @@ mod tests {
         let settings: Settings = "[pipeline.verify]\nstages = ['syntax', 'history']".parse().unwrap();
         let parts = Parts::new(&settings).unwrap();
         assert!(found(&settings, &parts, &[]).await.is_empty());
-        assert_eq!(check(&settings).unwrap(), ["tasks", "verify"]);
+        assert_eq!(check(&settings).unwrap(), ["find", "tasks", "verify"]);
         let parts = parts.with_history(Arc::new(Everybody));
         assert_eq!(found(&settings, &parts, &[]).await, ["history"]);
         assert!(found(&settings, &parts, &["history"]).await.is_empty());

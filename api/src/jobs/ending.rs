@@ -7,11 +7,14 @@ use mailsonde_engine::Category;
 use uuid::Uuid;
 
 use self::tally::Tally;
+use super::{aside::aside, results};
 use crate::{
+    facade::tasks::{self, completed},
     store::{
         Retries, Store, StoreError,
         billing::Outcome,
-        jobs::{self, End, Ending},
+        jobs::{self, End, Ending, JobRow},
+        webhooks::NewWebhook,
     },
     webhooks,
 };
@@ -62,12 +65,36 @@ async fn tell(
     job: Uuid,
 ) -> Result<(), StoreError> {
     let Some(foreseen) = ending.foreseen(how, counts).await? else { return Ok(()) };
-    match webhooks::of_job(store.keys(), &foreseen) {
+    let told = if foreseen.facade == tasks::WORD {
+        of_task(store, ending, how, foreseen).await
+    } else {
+        webhooks::of_job(store.keys(), &foreseen)
+    };
+    match told {
         Ok(Some(webhook)) => ending.tell(&webhook).await?,
         Ok(None) => {}
         Err(error) => tracing::warn!("the end of job {job} is not told: {error}"),
     }
     Ok(())
+}
+
+/// What is told of a task's end: of a small one, its rows too.
+async fn of_task(
+    store: &Store,
+    ending: &Ending<'_>,
+    how: End,
+    foreseen: JobRow,
+) -> Result<Option<NewWebhook>, StoreError> {
+    let sums = ending.sums(&foreseen).await?;
+    let is_small = foreseen.items <= completed::ROWS_MAX;
+    let contents = if is_small { Some(ending.contents().await?) } else { None };
+    let (keys, vocabulary) = (store.keys().clone(), store.vocabulary());
+    aside(move || {
+        let open = |contents| results::open(&keys, foreseen.id, &contents, Some(how));
+        let rows = contents.map(open).transpose()?;
+        webhooks::of_task(&keys, &foreseen, &sums, rows.as_deref(), vocabulary)
+    })
+    .await
 }
 
 /// What there is to bill: nobody pays for what is unknown, nor twice for the same address.

@@ -7,7 +7,14 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::moment;
-use crate::words::TasksVocabulary;
+use crate::{
+    jobs::{
+        item_id::{email_id, item_id},
+        rows::verdicts::Judged,
+    },
+    store::jobs::JobRow,
+    words::TasksVocabulary,
+};
 
 /// The type of servers that nobody knows.
 const UNKNOWN_SERVER: &str = "Unknown";
@@ -97,6 +104,36 @@ impl<'a> Servers<'a> {
             (None, Some(MailRoute::Mx { hosts, .. })) => hosts.first().map_or("", |host| &host.name),
             (None, Some(MailRoute::Implicit)) => domain,
             (None, _) => "",
+        }
+    }
+}
+
+impl<'a> Job<'a> {
+    /// Of a row of a job. `judged`: its verdict, where it has one.
+    pub(crate) fn of(
+        job: &JobRow,
+        row: u32,
+        input: &'a str,
+        judged: Option<&'a Judged>,
+        vocabulary: TasksVocabulary,
+    ) -> Self {
+        let email = |judged: &'a Judged| {
+            Email::of(email_id(job.id, row), &judged.verdict, judged.verified_at, vocabulary)
+        };
+        let status = match (judged, job.started_at) {
+            (Some(_), _) => "completed",
+            (None, Some(_)) => "processing",
+            (None, None) => "pending",
+        };
+        let updated_at = judged.map(|judged| judged.verified_at).or(job.started_at);
+        Self {
+            id: item_id(job.id, row),
+            task_id: job.id,
+            email_address: input,
+            status,
+            email: judged.map(email),
+            created_at: moment(job.created_at),
+            updated_at: moment(updated_at.unwrap_or(job.created_at)),
         }
     }
 }

@@ -182,6 +182,13 @@ impl TaskMetrics {
     }
 }
 
+impl TaskMetrics {
+    /// What is told of it without when: how many rows, how far they are, and what they are.
+    pub(crate) fn parts(self) -> (i64, JobStatus, VerificationStatus) {
+        (self.total_email_addresses, self.job_status, self.verification_status)
+    }
+}
+
 #[expect(clippy::cast_precision_loss, reason = "rows of a task are far fewer than 2^53")]
 fn share(done: i64, all: i64) -> f64 {
     // To four decimals: what clients show.

@@ -1,5 +1,6 @@
 //! Objects of the tasks product, in the order of their keys. A task is a job, and a task's job is one of its rows.
 
+pub(crate) mod completed;
 pub(crate) mod credits;
 pub(crate) mod email;
 pub(crate) mod metrics;

@@ -16,17 +16,9 @@ use super::{
     list::{InPath, own_task, page},
 };
 use crate::{
-    facade::tasks::{
-        email::{Email, Job},
-        moment,
-    },
+    facade::tasks::email::Job,
     http::{App, Caller, Query, answer_holding, email_verifier::SMALL_ROWS},
-    jobs::{
-        item_id::{email_id, item_id},
-        results::page::{self, Told},
-    },
-    store::jobs::JobRow,
-    words::TasksVocabulary,
+    jobs::results::page,
 };
 
 /// A page of rows.
@@ -78,7 +70,11 @@ pub(super) async fn jobs(
     let count = if told.is_some() { items } else { 0 };
     let told = told.unwrap_or_default();
     let vocabulary = app.tasks.config.vocabulary;
-    let jobs = told.iter().rev().map(|told| shown(&job, told, vocabulary)).collect();
+    let jobs = told
+        .iter()
+        .rev()
+        .map(|told| Job::of(&job, told.row, &told.input, told.judged.as_ref(), vocabulary))
+        .collect();
     Ok(answer_holding(StatusCode::OK, &Jobs { jobs, count, limit, offset }, place))
 }
 
@@ -87,30 +83,6 @@ fn rows(items: i64, limit: i64, offset: i64) -> Option<(u32, u32)> {
     let last = items.checked_sub(offset).filter(|last| *last > 0)?;
     let before = (last - limit).max(0);
     Some((u32::try_from(before + 1).ok()?, u32::try_from(last - before).ok()?))
-}
-
-/// A row as clients see it.
-pub(super) fn shown<'a>(job: &JobRow, told: &'a Told, vocabulary: TasksVocabulary) -> Job<'a> {
-    let email = told
-        .judged
-        .as_ref()
-        .map(|judged| Email::of(email_id(job.id, told.row), &judged.verdict, judged.verified_at, vocabulary));
-    let status = match (&email, job.started_at) {
-        (Some(_), _) => "completed",
-        (None, Some(_)) => "processing",
-        (None, None) => "pending",
-    };
-    let verified_at = told.judged.as_ref().map(|judged| judged.verified_at);
-    let updated_at = verified_at.or(job.started_at).unwrap_or(job.created_at);
-    Job {
-        id: item_id(job.id, told.row),
-        task_id: job.id,
-        email_address: &told.input,
-        status,
-        email,
-        created_at: moment(job.created_at),
-        updated_at: moment(updated_at),
-    }
 }
 
 #[cfg(test)]

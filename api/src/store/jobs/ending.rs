@@ -3,12 +3,13 @@
 use deadpool_postgres::{Client, Transaction};
 use uuid::Uuid;
 
-use super::{JobRow, KeptChunk};
+use super::{Contents, JobRow, KeptChunk};
 use crate::store::{
     StoreError,
     billing::{self, Outcome},
     chunks::{self, lock_of},
     jobs,
+    task_lists::{self, Sums},
     tasks::{ChunkId, TAKE_TURNS},
     webhooks::{self, NewWebhook},
 };
@@ -168,6 +169,19 @@ impl<'a> Ending<'a> {
             expires_at: foreseen.get("expires_at"),
             ..job
         }))
+    }
+
+    /// What is known of its verdicts together; `foreseen`: the job as it will be known.
+    pub(crate) async fn sums(&self, foreseen: &JobRow) -> Result<Sums, StoreError> {
+        let progress = task_lists::progress(&self.tx, &[self.job]).await?;
+        let sums = progress.into_iter().next().map(|(_, sums)| sums).unwrap_or_default();
+        let counts = foreseen.counts.clone().unwrap_or_default();
+        Ok(Sums { counts, told_at: foreseen.ended_at, ..sums })
+    }
+
+    /// Everything that is kept of its items.
+    pub(crate) async fn contents(&self) -> Result<Contents, StoreError> {
+        jobs::contents(&self.tx, self.job).await
     }
 
     /// What is told of the end, if the transaction is committed.
