@@ -166,6 +166,27 @@ impl<'a> Email<'a> {
 }
 
 impl Email<'_> {
+    /// What it says, but for its id, in the order of its keys.
+    pub(crate) fn cells(&self) -> [Box<str>; 13] {
+        let flag = |flag: bool| if flag { "true" } else { "false" };
+        [
+            self.email,
+            self.status,
+            flag(self.is_role_based),
+            flag(self.is_disposable),
+            flag(self.has_mx_records),
+            flag(self.has_reverse_dns),
+            self.domain_name,
+            self.host_name,
+            self.server_type,
+            flag(self.is_catchall),
+            &self.validated_at,
+            self.unknown_reason.unwrap_or_default(),
+            flag(self.needs_physical_verify),
+        ]
+        .map(Box::from)
+    }
+
     /// It costs nothing.
     pub(crate) fn is_unknown(&self) -> bool {
         self.status == UNKNOWN

@@ -4,6 +4,7 @@ pub(crate) mod completed;
 pub(crate) mod credits;
 pub(crate) mod email;
 pub(crate) mod metrics;
+pub(crate) mod sheet;
 pub(crate) mod task;
 
 use std::time::Duration;

@@ -49,6 +49,16 @@ impl ApiError {
         Self::new(StatusCode::NOT_FOUND, "NOT_FOUND", "Task not found.")
     }
 
+    /// There is no file of this id, or it is somebody else's.
+    pub(super) fn upload_not_found() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "NOT_FOUND", "Upload not found.")
+    }
+
+    /// The rows of a task were kept long enough.
+    pub(super) fn results_not_found() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "NOT_FOUND", "The results of the task have expired.")
+    }
+
     /// There is no such client.
     pub(super) fn user_not_found() -> Self {
         Self::new(StatusCode::NOT_FOUND, "NOT_FOUND", "User not found.")

@@ -104,7 +104,7 @@ pub(super) async fn task(
     Ok(answer(StatusCode::OK, &told(app.store.keys(), &job, &sums)?.with_times(&job)))
 }
 
-fn told(keys: &Keyring, job: &JobRow, sums: &Sums) -> Result<Task, StoreError> {
+pub(super) fn told(keys: &Keyring, job: &JobRow, sums: &Sums) -> Result<Task, StoreError> {
     Ok(Task::of(job, sums, callback_of(keys, job)?, job.filename(keys)?))
 }
 

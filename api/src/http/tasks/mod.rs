@@ -3,12 +3,14 @@
 
 mod create;
 mod credits;
+mod download;
 mod error;
 mod jobs;
 mod list;
 mod moments;
 mod openapi;
 mod series;
+mod upload;
 mod verify;
 
 use std::{collections::BTreeMap, sync::Arc};
@@ -62,8 +64,11 @@ impl Tasks {
 pub(super) fn router() -> Router<Arc<App>> {
     Router::new()
         .route("/api/v1/tasks", get(keyed(list::list)).post(keyed(create::create)))
+        .route("/api/v1/tasks/batch/upload", post(keyed(upload::upload)))
+        .route("/api/v1/tasks/batch/uploads/{upload_id}", get(keyed(upload::uploaded)))
         .route("/api/v1/tasks/{id}", get(keyed(list::task)))
         .route("/api/v1/tasks/{id}/jobs", get(keyed(jobs::jobs)))
+        .route("/api/v1/tasks/{id}/download", get(keyed(download::download)))
         .route("/api/v1/tasks/{id}/series", get(keyed(series::series)))
         .route("/api/v1/metrics/verifications", get(keyed(series::verifications)))
         .route("/api/v1/credits/balance", get(keyed(credits::balance)))

@@ -10,7 +10,7 @@ use utoipa::{
     },
 };
 
-use super::{create, credits, jobs, list, series, verify};
+use super::{create, credits, download, jobs, list, series, upload, verify};
 
 /// The name of what is described.
 const TITLE: &str = "Tasks API";
@@ -44,7 +44,10 @@ const NAMES: &[(&str, &str, &str, &str)] = &[
     ("/api/v1/metrics/verifications", "get", "get_verification_metrics", "All verifications"),
     ("/api/v1/tasks", "get", "list_tasks", "List tasks"),
     ("/api/v1/tasks", "post", "create_task", "Submit a list"),
+    ("/api/v1/tasks/batch/upload", "post", "upload_emails", "Submit a file"),
+    ("/api/v1/tasks/batch/uploads/{upload_id}", "get", "get_upload", "Get a file's task"),
     ("/api/v1/tasks/{id}", "get", "get_task", "Get a task"),
+    ("/api/v1/tasks/{id}/download", "get", "download_task", "A task's results as a file"),
     ("/api/v1/tasks/{id}/jobs", "get", "list_task_jobs", "A task's jobs"),
     ("/api/v1/tasks/{id}/series", "get", "get_task_series", "A task's days"),
     ("/api/v1/verify", "post", "verify_email", "Verify an address"),
@@ -62,6 +65,9 @@ const NAMES: &[(&str, &str, &str, &str)] = &[
         list::list,
         list::task,
         jobs::jobs,
+        download::download,
+        upload::upload,
+        upload::uploaded,
         series::series,
         series::verifications,
         credits::balance,
@@ -131,6 +137,23 @@ pub(super) struct TaskRequest {
     /// Up to 10,000.
     #[schema(min_items = 1, max_items = 10000)]
     emails: Vec<String>,
+    /// Where the end of the task is told: HTTPS, at a public address.
+    #[schema(format = "uri", pattern = "^https://")]
+    webhook_url: Option<String>,
+}
+
+/// A file of addresses to be verified in the background.
+#[derive(ToSchema)]
+#[schema(as = TaskUploadRequest)]
+#[expect(dead_code, reason = "describes what is read field by field")]
+pub(super) struct UploadRequest {
+    /// `.txt`, `.csv` or `.xlsx`; up to 10,000 addresses.
+    #[schema(format = Binary, content_media_type = "application/octet-stream")]
+    file: String,
+    /// The column of addresses, by its name or its number from 1; found out, where nothing is said.
+    email_column: Option<String>,
+    /// The same.
+    column: Option<String>,
     /// Where the end of the task is told: HTTPS, at a public address.
     #[schema(format = "uri", pattern = "^https://")]
     webhook_url: Option<String>,

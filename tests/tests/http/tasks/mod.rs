@@ -1,9 +1,11 @@
 //! The tasks facade from end to end: what its clients send and what they get.
 
 mod credits;
+mod files;
 mod lists;
 mod refusals;
 mod single;
+mod told;
 
 use mailsonde_lab::{Internet, Net};
 use mailsonde_tests::{
