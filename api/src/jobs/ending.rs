@@ -52,7 +52,8 @@ async fn try_end(store: &Store, job: Uuid, how: End) -> Result<bool, StoreError>
         None => Tally::new(store.keys(), job, how).take(&ending).await?,
     };
     tell(store, &ending, how, &counts, job).await?;
-    ending.end(how, &counts, &outcome(&counts)).await?;
+    let is_of_tasks = ending.facade().await?.as_deref() == Some(tasks::WORD);
+    ending.end(how, &counts, &outcome(&counts, is_of_tasks)).await?;
     Ok(true)
 }
 
@@ -97,15 +98,17 @@ async fn of_task(
     .await
 }
 
-/// What there is to bill: nobody pays for what is unknown, nor twice for the same address.
-fn outcome(counts: &[i32]) -> Outcome {
+/// What there is to bill: nobody pays for what is unknown, nor twice for the same address. Tasks know of full mailboxes, which
+/// alone are risky there, as unknown.
+fn outcome(counts: &[i32], is_of_tasks: bool) -> Outcome {
     let of = |category| {
         let place = Category::ALL.iter().position(|known| *known == category);
         place.and_then(|place| counts.get(place)).copied().map_or(0, i64::from)
     };
     let all: i64 = counts.iter().copied().map(i64::from).sum();
+    let full = if is_of_tasks { of(Category::Risky) } else { 0 };
     Outcome {
-        billable: all - of(Category::Duplicate) - of(Category::Unknown),
+        billable: all - of(Category::Duplicate) - of(Category::Unknown) - full,
         invalid: of(Category::InvalidSyntax),
     }
 }

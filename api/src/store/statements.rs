@@ -97,6 +97,7 @@ const STATEMENTS: &[&str] = &[
     jobs::UNENDED,
     ending::DROP_TASKS,
     ending::END,
+    ending::FACADE,
     ending::FORESEE,
     ending::IS_LIVE,
     ending::PROGRESS,

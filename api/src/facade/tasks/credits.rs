@@ -78,14 +78,14 @@ pub(crate) fn transactions(
     all
 }
 
-/// What a task has cost: nobody pays for what is unknown.
+/// What a task has cost: nobody pays for what is unknown, as full mailboxes are, which alone are risky.
 fn cost_of(counts: &[i32]) -> i64 {
     let of = |category| {
         let place = Category::ALL.iter().position(|known| *known == category);
         place.and_then(|place| counts.get(place)).copied().map_or(0, i64::from)
     };
     let all: i64 = counts.iter().copied().map(i64::from).sum();
-    all - of(Category::Unknown) - of(Category::Duplicate)
+    all - of(Category::Unknown) - of(Category::Risky)
 }
 
 /// A month in the making.

@@ -16,6 +16,8 @@ use crate::store::{
 
 pub(in crate::store) const IS_LIVE: &str = "select state in ('running', 'paused') from job where id = $1";
 
+pub(in crate::store) const FACADE: &str = "select facade from job where id = $1";
+
 pub(in crate::store) const SUM: &str = "
 select items, coalesce((select sum(final) from part where part.job = job.id), 0)::int as done
 from job where id = $1";
@@ -177,6 +179,12 @@ impl<'a> Ending<'a> {
         let sums = progress.into_iter().next().map(|(_, sums)| sums).unwrap_or_default();
         let counts = foreseen.counts.clone().unwrap_or_default();
         Ok(Sums { counts, told_at: foreseen.ended_at, ..sums })
+    }
+
+    /// The product by which it came.
+    pub(crate) async fn facade(&self) -> Result<Option<String>, StoreError> {
+        let facade = self.tx.prepare_cached(FACADE).await?;
+        Ok(self.tx.query_opt(&facade, &[&self.job]).await?.map(|row| row.get(0)))
     }
 
     /// Everything that is kept of its items.
