@@ -110,7 +110,7 @@ fn unpacked(octets: &[u8]) -> Result<Vec<u8>, WorkbookError> {
         let part = archive.by_index(place)?;
         let name = part.name()?.into_owned();
         // Pictures and the like are nothing to us.
-        if !name.ends_with(".xml") && !name.ends_with(".rels") {
+        if !matches!(name.rsplit_once('.'), Some((_, "xml" | "rels"))) {
             continue;
         }
         whole.start_file(name, as_it_is)?;

@@ -20,6 +20,7 @@ pub(crate) const ROWS_MAX: i32 = 1_000;
 
 /// A task has ended.
 #[derive(Debug, Serialize)]
+#[expect(clippy::struct_field_names, reason = "the product's names")]
 pub(crate) struct Completed<'a> {
     event_type: &'static str,
     task_id: Uuid,
