@@ -13,8 +13,8 @@ use std::{env, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::Result;
 use mailsonde_builtin::{
-    alias, disposable, dns, domain_trust, finder_permutation, free_provider, history, random_pattern, role,
-    smtp_probe, syntax, typo,
+    alias, disposable, dns, domain_trust, finder_permutation, free_provider, history, random_pattern,
+    reverse_dns, role, smtp_probe, syntax, typo,
 };
 use mailsonde_config::{ConfigError, OnFault, Settings, SlotConfig, StageSection, did_you_mean, nearest};
 use mailsonde_engine::{Check, Facts, Pipeline, PipelineError, Policy, Pure, Slot, Stage};
@@ -42,6 +42,7 @@ const SECTIONS: &[&str] = &[
     "webhooks",
     "http",
     "relentless",
+    "tasks",
 ];
 
 /// The stage that asks mail servers.
@@ -55,7 +56,7 @@ const FINDER_PERMUTATION: &str = "finder-permutation";
 
 /// The built-in stages that need a network: what `--offline` leaves out, with the plugins that ask DNS
 /// ([`offline_skips`]).
-pub const OFFLINE_SKIPS: &[&str] = &["dns", DOMAIN_TRUST, SMTP_PROBE];
+pub const OFFLINE_SKIPS: &[&str] = &["dns", DOMAIN_TRUST, SMTP_PROBE, "reverse-dns"];
 
 /// The built-in stage that needs a store: left out where there is none.
 const HISTORY: &str = "history";
@@ -150,6 +151,13 @@ pub const STAGES: &[StageKind] = &[
         name: SMTP_PROBE,
         writes: &["smtp.reply", "smtp.catch_all", "smtp.failed"],
         build: |section, parts| Ok(Arc::new(smtp_probe::SmtpProbe::new(section.options()?, parts.prober()?))),
+    },
+    StageKind {
+        name: "reverse-dns",
+        writes: &["dns.reverse"],
+        build: |section, parts| {
+            Ok(Arc::new(reverse_dns::ReverseDns::new(section.options()?, parts.resolver()?)))
+        },
     },
 ];
 
@@ -417,7 +425,7 @@ mod tests {
         let settings: Settings = "[pipeline.verify]\nstages = ['syntax', 'history']".parse().unwrap();
         let parts = Parts::new(&settings).unwrap();
         assert!(found(&settings, &parts, &[]).await.is_empty());
-        assert_eq!(check(&settings).unwrap(), ["find", "verify"]);
+        assert_eq!(check(&settings).unwrap(), ["find", "tasks", "verify"]);
         let parts = parts.with_history(Arc::new(Everybody));
         assert_eq!(found(&settings, &parts, &[]).await, ["history"]);
         assert!(found(&settings, &parts, &["history"]).await.is_empty());

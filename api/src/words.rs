@@ -2,6 +2,7 @@
 //! mailbox itself, so they read its state. The table is the contract's.
 
 use mailsonde_engine::MailboxState;
+use serde::Deserialize;
 
 /// `state` and `outcome` of a Relentless Identity result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,11 +38,13 @@ impl Relentless {
 }
 
 /// The generation of words that a tasks client understands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 pub enum TasksVocabulary {
     /// `exists`, `not_exists`, …: the documented page.
+    #[serde(rename = "seed")]
     Seed,
     /// `valid`, `invalid`, … and `disposable_domain`: in use since February 2026.
+    #[serde(rename = "2026")]
     Y2026,
 }
 

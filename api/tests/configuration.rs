@@ -1,8 +1,8 @@
 //! The configuration as a whole: the file of defaults agrees with the code, and what is wrong is said where it stands.
 
 use mailsonde_builtin::{
-    alias, disposable, dns, domain_trust, free_provider, history, random_pattern, role, smtp_probe, syntax,
-    typo,
+    alias, disposable, dns, domain_trust, free_provider, history, random_pattern, reverse_dns, role,
+    smtp_probe, syntax, typo,
 };
 use mailsonde_config::{DEFAULT_TOML, Settings};
 use mailsonde_engine::{Policy, STOP_WORDS};
@@ -40,6 +40,7 @@ fn defaults() -> Vec<(&'static str, Value)> {
         ("stage.dns", json(dns::Config::default())),
         ("stage.domain-trust", json(domain_trust::Config::default())),
         ("stage.smtp-probe", json(smtp_probe::Config::default())),
+        ("stage.reverse-dns", json(reverse_dns::Config::default())),
     ]
 }
 

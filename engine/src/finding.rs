@@ -56,6 +56,9 @@ pub enum Finding {
     /// The mail hosts belong to a service that parks domains for sale.
     #[serde(rename = "dns.parked")]
     Parked,
+    /// The address of the mail host has a name (a PTR record), as those of most mail hosts have.
+    #[serde(rename = "dns.reverse")]
+    ReverseDns,
     /// What DNS says about the domain's standing.
     #[serde(rename = "domain.trust")]
     DomainTrust(Arc<DomainTrust>),
@@ -106,6 +109,7 @@ impl Finding {
         "dns.operator",
         "dns.disposable_mx",
         "dns.parked",
+        "dns.reverse",
         "domain.trust",
         "smtp.reply",
         "smtp.catch_all",
@@ -133,6 +137,7 @@ impl Finding {
             Self::Operator(_) => "dns.operator",
             Self::DisposableMx => "dns.disposable_mx",
             Self::Parked => "dns.parked",
+            Self::ReverseDns => "dns.reverse",
             Self::DomainTrust(_) => "domain.trust",
             Self::Reply(_) => "smtp.reply",
             Self::CatchAll(_) => "smtp.catch_all",
@@ -150,7 +155,9 @@ impl Finding {
     /// Appends the value as JSON text, as plugins read it; `true` for a finding that has none but to be there.
     pub fn value_json(&self, out: &mut String) {
         match self {
-            Self::TypoTrap | Self::FreeProvider | Self::DisposableMx | Self::Parked => out.push_str("true"),
+            Self::TypoTrap | Self::FreeProvider | Self::DisposableMx | Self::Parked | Self::ReverseDns => {
+                out.push_str("true");
+            }
             Self::SyntaxError(error) => push_json(error, out),
             Self::TypoSuggestion(domain) => push_json(domain, out),
             Self::Disposable(tier) => push_json(tier, out),

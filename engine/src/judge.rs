@@ -236,6 +236,7 @@ impl<'a> Seen<'a> {
                 Finding::Opinion(opinion) => seen.opinions.push(opinion),
                 Finding::Fault(_)
                 | Finding::Operator(_)
+                | Finding::ReverseDns
                 | Finding::DomainTrust(_)
                 | Finding::Candidate(_)
                 | Finding::Plugin(_) => {}

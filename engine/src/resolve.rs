@@ -50,6 +50,7 @@ pub enum RecordKind {
     Ns,
     Ds,
     Caa,
+    Ptr,
 }
 
 /// One record's content. Names are lower case without the final dot; the root is "".
@@ -70,7 +71,7 @@ pub enum RecordData {
     Ns(Box<str>),
     /// Among addresses: they are another name's, for which the one asked for is an alias (CNAME).
     Alias,
-    /// A record of which only the existence matters (DS, CAA).
+    /// A record of which only the existence matters (DS, CAA, PTR).
     Present,
 }
 

@@ -83,7 +83,7 @@ mod tests {
         assert_eq!(skips(Choice { suggest_typo: false, ..all }), ["typo"]);
         assert_eq!(skips(Choice { check_random: false, ..all }), ["random-pattern"]);
         let offline = Choice { ask_anybody: false, check_smtp: false, ..Choice::default() };
-        assert_eq!(skips(offline), ["dns", "domain-trust", "smtp-probe"], "each once");
+        assert_eq!(skips(offline), ["dns", "domain-trust", "smtp-probe", "reverse-dns"], "each once");
         let nothing = Choice { suggest_typo: false, check_random: false, ..offline };
         for stage in skips(nothing) {
             assert!(STAGES.iter().any(|kind| kind.name == stage), "{stage}");

@@ -72,7 +72,7 @@ fn messages(keys: &Keyring, reached: &Reached) -> Vec<Message> {
         let data = Data { threshold: f64::from(*threshold) / 100.0, usage: &usage };
         let envelope = Envelope { r#type: "usage.threshold", timestamp: &timestamp, data };
         let body = serde_json::to_string(&envelope).expect("numbers and texts can be written");
-        Message { url: url.clone(), body }
+        Message { url: url.clone(), body, is_of_tasks: false }
     };
     reached.thresholds.iter().map(message).collect()
 }

@@ -23,7 +23,7 @@ use crate::{
     billing::{self, Ledger},
     http::{
         App, FIND_PIPELINE, Failed, Front, HttpConfig, Limiter, PIPELINE, Pages, Relentless,
-        RelentlessConfig, Server, Stats, Uploads,
+        RelentlessConfig, Server, Stats, Tasks, Uploads,
     },
     jobs::{
         capacity::Site,
@@ -115,6 +115,7 @@ async fn serve(settings: Arc<Settings>, http: HttpConfig, args: &ServeArgs) -> R
         verify: variants(PIPELINE)?,
         find: variants(FIND_PIPELINE)?,
         formats: process.formats.clone(),
+        tasks: Tasks::new(&settings, process.desk.pipelines(), metrics.clone())?,
         site: Site::new(&settings, &jobs)?,
         estimate: Estimate::new(),
         jobs,

@@ -156,7 +156,7 @@ fn test(service: &Service, named: &str, url: &str) -> Result<()> {
 async fn send(service: &Service, client: Uuid, url: &str) -> Result<Uuid> {
     let store = &service.store;
     let body = json!({ "type": "webhook.test", "timestamp": moment(Timestamp::now()), "data": {} });
-    let message = Message { url: url.into(), body: body.to_string() };
+    let message = Message { url: url.into(), body: body.to_string(), is_of_tasks: false };
     let webhook = message.sealed(store.keys(), client, None);
     webhooks::add(&store.request().await?, &webhook).await?;
     Ok(webhook.id)

@@ -10,6 +10,7 @@
 //! | [`intake`] | all of it in one go, within limits: a [`Layout`](layout::Layout) and the rows |
 //! | [`table`] | the table that goes back |
 //! | [`formula`] | cells that a spreadsheet would run |
+//! | [`workbook`] | a workbook as such a table |
 //!
 //! Cells are told apart by `csv-core`, which takes octets as they come and says how many it took: what a row was made
 //! of is kept beside what it says, and goes back as it came. Code pages are those of `encoding_rs`. RFC 4180 is
@@ -27,6 +28,7 @@ pub(crate) mod sniff;
 pub(crate) mod table;
 #[cfg(test)]
 mod tests;
+pub(crate) mod workbook;
 
 /// Octets of the beginning from which delimiter, header and columns are told.
 pub(crate) const HEAD_OCTETS: usize = 64 * 1024;

@@ -3,3 +3,4 @@
 
 pub(crate) mod email_verifier;
 pub(crate) mod relentless;
+pub(crate) mod tasks;

@@ -11,6 +11,7 @@ use super::{
     ongoing::Ongoing,
     rate::Limiter,
     relentless::Relentless,
+    tasks::Tasks,
     uploads::Uploads,
 };
 use crate::{
@@ -43,6 +44,8 @@ pub(crate) struct App {
     pub(crate) find: Variants,
     /// What is known of how domains make addresses.
     pub(crate) formats: Arc<StoredFormats>,
+    /// What the tasks product has besides.
+    pub(crate) tasks: Tasks,
     /// The table `[jobs]`.
     pub(crate) jobs: JobsConfig,
     /// How long jobs are likely to take.

@@ -124,8 +124,7 @@ pub(super) async fn is_within(
     body: &mut Body,
     octets_max: usize,
 ) -> Result<Option<usize>, Refusal> {
-    let said = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-    let length = said.map(|length| usize::try_from(length).unwrap_or(usize::MAX));
+    let length = said_length(headers);
     if length.is_none_or(|length| length <= octets_max) {
         return Ok(length);
     }
@@ -134,6 +133,12 @@ pub(super) async fn is_within(
         read_rest(body).await;
     }
     Err(Refusal::TooLarge(octets_max))
+}
+
+/// How long a body is to be, where that is said.
+pub(super) fn said_length(headers: &HeaderMap) -> Option<usize> {
+    let said = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    said.map(|length| usize::try_from(length).unwrap_or(usize::MAX))
 }
 
 /// Reads on for a while: a connection that is closed with octets unread loses the answer.

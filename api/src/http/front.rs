@@ -42,6 +42,7 @@ use super::{
     request_id::{RequestId, X_REQUEST_ID},
     routes::shape_of,
     shape::Shape,
+    tasks,
 };
 use crate::{
     metrics::{Limit, Metrics},
@@ -148,7 +149,7 @@ impl Front {
         let facades = Facades {
             email_verifier: facade(email_verifier::router(), Shape::EmailVerifier),
             relentless: facade(relentless::router(), Shape::Relentless),
-            tasks: facade(Router::new(), Shape::Tasks),
+            tasks: facade(tasks::router(), Shape::Tasks),
         };
         // A second time would change nothing.
         let _ = self.facades.set(facades);

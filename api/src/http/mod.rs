@@ -46,6 +46,7 @@ mod routes;
 mod server;
 mod shape;
 mod tagged;
+mod tasks;
 mod uploads;
 
 pub(crate) use self::{
@@ -68,5 +69,6 @@ pub(crate) use self::{
     request_id::RequestId,
     server::Server,
     shape::{answer, answer_holding},
+    tasks::Tasks,
     uploads::{Room, Uploads},
 };

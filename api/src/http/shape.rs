@@ -12,12 +12,13 @@ use axum::{
     response::Response,
 };
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{
     email_verifier::{Detail, Failure},
     refusal::Refusal,
     relentless::failure,
+    tasks::{self, Wrong},
 };
 use crate::access::Facade;
 
@@ -237,18 +238,17 @@ fn relentless(refusal: &Refusal, words: &Words, wait: Option<u64>) -> Response {
 }
 
 fn tasks(refusal: &Refusal, words: &Words) -> Response {
-    let Refusal::Unprocessable(list) = refusal else {
-        return answer(words.status, &json!({ "error": { "code": words.tasks, "message": words.text } }));
+    let (status, details) = match refusal {
+        Refusal::Unprocessable(list) => {
+            (StatusCode::BAD_REQUEST, Some(list.iter().map(Wrong::from).collect()))
+        }
+        _ => (words.status, None),
     };
-    let details: Vec<Value> = list
-        .iter()
-        .map(|invalid| {
-            let field: Vec<String> = invalid.loc.iter().skip(1).map(ToString::to_string).collect();
-            json!({ "field": field.join("."), "reason": invalid.msg })
-        })
-        .collect();
-    let error = json!({ "code": words.tasks, "message": words.text, "details": details });
-    answer(StatusCode::BAD_REQUEST, &json!({ "error": error }))
+    let message = match refusal {
+        Refusal::MissingKey => "API key required. Provide it as 'Authorization: Bearer' or via 'X-API-Key'.",
+        _ => &words.text,
+    };
+    answer(status, &tasks::Failure { error: tasks::Error { code: words.tasks, message, details } })
 }
 
 /// RFC 9457.

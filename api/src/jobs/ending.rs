@@ -7,13 +7,18 @@ mod tally;
 use mailsonde_engine::Category;
 use uuid::Uuid;
 
-use self::tally::Tally;
+use self::{closing::Closed, tally::Tally};
+use super::{aside::aside, results};
 use crate::{
-    facade::relentless,
+    facade::{
+        relentless,
+        tasks::{self, completed},
+    },
     store::{
         Retries, Store, StoreError,
         billing::Outcome,
-        jobs::{self, End, Ending},
+        jobs::{self, End, Ending, JobRow},
+        webhooks::NewWebhook,
     },
     webhooks,
 };
@@ -51,7 +56,8 @@ async fn try_end(store: &Store, job: Uuid, how: End) -> Result<bool, StoreError>
         None => Tally::new(store.keys(), job, how).take(&ending).await?,
     };
     tell(store, &ending, how, &counts, job).await?;
-    ending.end(how, &counts, &outcome(&counts)).await?;
+    let is_of_tasks = ending.facade().await?.as_deref() == Some(tasks::WORD);
+    ending.end(how, &counts, &outcome(&counts, is_of_tasks)).await?;
     Ok(true)
 }
 
@@ -64,17 +70,16 @@ async fn tell(
     job: Uuid,
 ) -> Result<(), StoreError> {
     let Some(foreseen) = ending.foreseen(how, counts).await? else { return Ok(()) };
-    let closed = if foreseen.facade == relentless::WORD {
-        let closed = closing::close(store.keys(), ending, &foreseen, how).await?;
-        if let Some(closed) = &closed {
-            ending.sum_up(closed.actual_micros, &closed.closing.write()?).await?;
+    let told = match foreseen.facade.as_str() {
+        relentless::WORD => {
+            let closed = sum_up(store, ending, how, &foreseen).await?;
+            let closing = closed.as_ref().map(|closed| (&closed.terms, &closed.closing));
+            webhooks::of_job(store.keys(), &foreseen, closing)
         }
-        closed
-    } else {
-        None
+        tasks::WORD => of_task(store, ending, how, foreseen).await,
+        _ => webhooks::of_job(store.keys(), &foreseen, None),
     };
-    let terms = closed.as_ref().map(|closed| (&closed.terms, &closed.closing));
-    match webhooks::of_job(store.keys(), &foreseen, terms) {
+    match told {
         Ok(Some(webhook)) => ending.tell(&webhook).await?,
         Ok(None) => {}
         Err(error) => tracing::warn!("the end of job {job} is not told: {error}"),
@@ -82,15 +87,50 @@ async fn tell(
     Ok(())
 }
 
-/// What there is to bill: nobody pays for what is unknown, nor twice for the same address.
-fn outcome(counts: &[i32]) -> Outcome {
+/// Writes down what came of a job of Relentless Identity.
+async fn sum_up(
+    store: &Store,
+    ending: &Ending<'_>,
+    how: End,
+    foreseen: &JobRow,
+) -> Result<Option<Closed>, StoreError> {
+    let closed = closing::close(store.keys(), ending, foreseen, how).await?;
+    if let Some(closed) = &closed {
+        ending.sum_up(closed.actual_micros, &closed.closing.write()?).await?;
+    }
+    Ok(closed)
+}
+
+/// What is told of a task's end: of a small one, its rows too.
+async fn of_task(
+    store: &Store,
+    ending: &Ending<'_>,
+    how: End,
+    foreseen: JobRow,
+) -> Result<Option<NewWebhook>, StoreError> {
+    let sums = ending.sums(&foreseen).await?;
+    let is_small = foreseen.items <= completed::ROWS_MAX;
+    let contents = if is_small { Some(ending.contents().await?) } else { None };
+    let (keys, vocabulary) = (store.keys().clone(), store.vocabulary());
+    aside(move || {
+        let open = |contents| results::open(&keys, foreseen.id, &contents, Some(how));
+        let rows = contents.map(open).transpose()?;
+        webhooks::of_task(&keys, &foreseen, &sums, rows.as_deref(), vocabulary)
+    })
+    .await
+}
+
+/// What there is to bill: nobody pays for what is unknown, nor twice for the same address. Tasks know of full mailboxes, which
+/// alone are risky there, as unknown.
+fn outcome(counts: &[i32], is_of_tasks: bool) -> Outcome {
     let of = |category| {
         let place = Category::ALL.iter().position(|known| *known == category);
         place.and_then(|place| counts.get(place)).copied().map_or(0, i64::from)
     };
     let all: i64 = counts.iter().copied().map(i64::from).sum();
+    let full = if is_of_tasks { of(Category::Risky) } else { 0 };
     Outcome {
-        billable: all - of(Category::Duplicate) - of(Category::Unknown),
+        billable: all - of(Category::Duplicate) - of(Category::Unknown) - full,
         invalid: of(Category::InvalidSyntax),
     }
 }

@@ -153,7 +153,13 @@ pub(super) async fn write_part(
         ending::count(&mut counts, judged.verdict.judgement.category);
     }
     let row = Row::Part { job: id.job, chunk: id.no, no };
-    let part = NewPart { no, counts, sealed: store.keys().seal(row, &verdicts::write(verdicts)) };
+    let part = NewPart {
+        no,
+        counts,
+        role_based: 0,
+        disposable: Vec::new(),
+        sealed: store.keys().seal(row, &verdicts::write(verdicts)),
+    };
     let mut client = store.worker().await.unwrap();
     chunks::write(&mut client, task.lease, id, &part, last).await
 }

@@ -14,6 +14,7 @@ const KINDS: &[(&str, RecordKind)] = &[
     ("NS", RecordKind::Ns),
     ("DS", RecordKind::Ds),
     ("CAA", RecordKind::Caa),
+    ("PTR", RecordKind::Ptr),
 ];
 
 const WORDS: &[(&str, Lookup)] = &[
@@ -88,7 +89,7 @@ fn record(kind: RecordKind, text: &str) -> Option<RecordData> {
         }
         RecordKind::Txt => RecordData::Txt(text.into()),
         RecordKind::Ns => RecordData::Ns(name()),
-        RecordKind::Ds | RecordKind::Caa => RecordData::Present,
+        RecordKind::Ds | RecordKind::Caa | RecordKind::Ptr => RecordData::Present,
     })
 }
 

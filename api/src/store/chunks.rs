@@ -25,8 +25,8 @@ pub(super) const PARTS: &str = "select no, sealed from part where job = $1 and c
 pub(super) const COMPLETE: &str = "
 with live as (select id from job where id = $3 and state in ('running', 'paused')),
 held as (delete from task using live where task.id = $1 and fence = $2 and task.state = 'running' returning job, chunk)
-insert into part (job, chunk, no, fence, final, counts, sealed)
-select job, chunk, $4, $2, $5, $6, $7 from held";
+insert into part (job, chunk, no, fence, final, counts, sealed, role_based, disposable)
+select job, chunk, $4, $2, $5, $6, $7, $8, $9 from held";
 
 /// A part before the last one. Its row is locked, so that nobody takes the lease over meanwhile. Failures before it count
 /// no longer: there is progress.
@@ -36,8 +36,8 @@ held as (
     update task set attempt = 0, error = null from live where task.id = $1 and fence = $2 and task.state = 'running'
     returning job, chunk
 )
-insert into part (job, chunk, no, fence, final, counts, sealed)
-select job, chunk, $4, $2, $5, $6, $7 from held";
+insert into part (job, chunk, no, fence, final, counts, sealed, role_based, disposable)
+select job, chunk, $4, $2, $5, $6, $7, $8, $9 from held";
 
 /// Whether a part was written under this lease, when nobody heard how its commit ended.
 pub(super) const WAS_WRITTEN: &str =
@@ -74,6 +74,10 @@ pub(crate) struct NewPart {
     pub(crate) no: i32,
     /// How many are final, in all and by category.
     pub(crate) counts: Vec<i32>,
+    /// Of these, the ones about addresses of functions.
+    pub(crate) role_based: i32,
+    /// Of these, the ones about disposable addresses, by category.
+    pub(crate) disposable: Vec<i32>,
     pub(crate) sealed: Vec<u8>,
 }
 
@@ -142,8 +146,9 @@ pub(crate) async fn write(
     let lock = lock_of(id.job);
     let locked: [Parameter<'_>; 1] = [&lock];
     let total: i32 = part.counts.iter().sum();
-    let parameters: [Parameter<'_>; 7] =
-        [&lease.task, &lease.fence, &id.job, &part.no, &total, &part.counts, &part.sealed];
+    let NewPart { no, counts, role_based, disposable, sealed } = part;
+    let parameters: [Parameter<'_>; 9] =
+        [&lease.task, &lease.fence, &id.job, no, &total, counts, sealed, role_based, disposable];
     let (_, written) =
         tokio::try_join!(biased; tx.execute(&writing, &locked), tx.execute(&write, &parameters))?;
     if written == 0 {

@@ -17,6 +17,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { name: "0001_jobs", sql: include_str!("migrations/0001_jobs.sql") },
     Migration { name: "0002_clients", sql: include_str!("migrations/0002_clients.sql") },
     Migration { name: "0003_relentless", sql: include_str!("migrations/0003_relentless.sql") },
+    Migration { name: "0004_tasks", sql: include_str!("migrations/0004_tasks.sql") },
     Migration { name: "0005_formats", sql: include_str!("migrations/0005_formats.sql") },
 ];
 

@@ -35,6 +35,7 @@ mod retry;
 pub(crate) mod sheets;
 mod statements;
 pub(crate) mod submission;
+pub(crate) mod task_lists;
 pub(crate) mod tasks;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -59,6 +60,7 @@ use uuid::Uuid;
 pub(crate) use self::advice::NotLetIn;
 use self::{cluster::Cluster, keys::Keyring, pools::Purpose};
 pub(crate) use self::{error::StoreError, pools::DatabaseConfig, retry::Retries};
+use crate::{facade::tasks::TasksConfig, words::TasksVocabulary};
 
 /// The client of whoever types commands on the host.
 pub(crate) const LOCAL_CLIENT: Uuid = Uuid::from_u128(0x0000_0000_0000_7000_8000_0000_0000_0001);
@@ -76,6 +78,7 @@ pub(crate) struct Store {
     connection: tokio_postgres::Config,
     tls: MakeRustlsConnect,
     cluster: Option<Cluster>,
+    vocabulary: TasksVocabulary,
 }
 
 /// The table `[encryption]`.
@@ -115,7 +118,8 @@ impl Store {
             }
             (connection, None)
         };
-        let store = Self::new(&config, connection, keys, cluster)?;
+        let TasksConfig { vocabulary, .. } = settings.section("tasks")?;
+        let store = Self { vocabulary, ..Self::new(&config, connection, keys, cluster)? };
         store.prepare().await?;
         Ok(store)
     }
@@ -137,6 +141,7 @@ impl Store {
             connection,
             tls,
             cluster,
+            vocabulary: TasksVocabulary::Seed,
         })
     }
 
@@ -178,6 +183,11 @@ impl Store {
     /// The keys of this installation.
     pub(crate) fn keys(&self) -> &Keyring {
         &self.keys
+    }
+
+    /// The words in which the ends of tasks are told.
+    pub(crate) fn vocabulary(&self) -> TasksVocabulary {
+        self.vocabulary
     }
 
     /// Closes the connections, and gives up the private cluster, if it is one.

@@ -7,7 +7,8 @@ use super::{
     billing::{self, groups},
     capacity, chunks, clients, condition, figures, forget, formats, history, idempotency,
     jobs::{self, ending},
-    learned, leases, migrations, relentless, requests, retention, sheets, submission, tasks, webhooks,
+    learned, leases, migrations, relentless, requests, retention, sheets, submission, task_lists, tasks,
+    webhooks,
 };
 
 /// All of them.
@@ -97,6 +98,7 @@ const STATEMENTS: &[&str] = &[
     jobs::UNENDED,
     ending::DROP_TASKS,
     ending::END,
+    ending::FACADE,
     ending::FORESEE,
     ending::IS_LIVE,
     ending::PROGRESS,
@@ -148,6 +150,12 @@ const STATEMENTS: &[&str] = &[
     submission::COPY_TASKS,
     submission::NOTIFY,
     submission::WORKERS,
+    task_lists::COSTS,
+    task_lists::DAYS_OF_CLIENT,
+    task_lists::DAYS_OF_JOB,
+    task_lists::MONTHS,
+    task_lists::PAGE,
+    task_lists::PROGRESS,
     tasks::CLAIM,
     tasks::EXTEND,
     tasks::FAIL,

@@ -103,6 +103,7 @@ async fn write(
     last: Option<&[Deferred]>,
 ) -> Result<(), StoreError> {
     let mut client = store.worker().await.unwrap();
-    let part = NewPart { no: 0, counts: vec![0, 1, 1], sealed: vec![2] };
+    let part =
+        NewPart { no: 0, counts: vec![0, 1, 1], role_based: 1, disposable: vec![0, 1], sealed: vec![2] };
     chunks::write(&mut client, lease, task.chunk.unwrap(), &part, last).await
 }

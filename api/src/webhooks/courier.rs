@@ -6,7 +6,11 @@ use std::{error::Error as _, sync::Arc, time::Duration};
 use anyhow::Result;
 use jiff::Timestamp;
 use mailsonde_engine::Resolver;
-use reqwest::{Client, Response, header::RETRY_AFTER, redirect::Policy};
+use reqwest::{
+    Client, Response,
+    header::{RETRY_AFTER, USER_AGENT as USER_AGENT_HEADER},
+    redirect::Policy,
+};
 use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
@@ -17,7 +21,7 @@ use super::{
     lanes::Lanes,
     resolver::{Checked, NameError},
     secrets::Secret,
-    signature::sign,
+    signature::{sign, sign_body},
 };
 use crate::tls;
 
@@ -31,6 +35,9 @@ const BODY_MAX: Duration = Duration::from_secs(2);
 const HEADERS_MAX: usize = 100;
 
 const USER_AGENT: &str = concat!("mailsonde/", env!("CARGO_PKG_VERSION"));
+
+/// Whom receivers of tasks expect.
+const TASKS_USER_AGENT: &str = "EmailVerification/1.0";
 
 /// Takes messages to receivers. One per process.
 pub(crate) struct Courier {
@@ -48,6 +55,8 @@ pub(super) struct Parcel<'a> {
     pub(super) secrets: &'a [Secret],
     /// By the clock of the database.
     pub(super) now: Timestamp,
+    /// It has the headers of that product too.
+    pub(super) is_of_tasks: bool,
 }
 
 impl Courier {
@@ -96,6 +105,16 @@ impl Courier {
             .header("webhook-timestamp", timestamp);
         if let Some(signature) = sign(parcel.secrets, &id, timestamp, parcel.body.as_bytes()) {
             request = request.header("webhook-signature", signature);
+        }
+        if parcel.is_of_tasks {
+            // That product's own headers: its id is another one at each try.
+            request = request
+                .header(USER_AGENT_HEADER, TASKS_USER_AGENT)
+                .header("x-webhook-id", Uuid::now_v7().to_string())
+                .header("x-webhook-timestamp", timestamp);
+            if let Some(signature) = sign_body(parcel.secrets, parcel.body.as_bytes()) {
+                request = request.header("x-webhook-signature", signature);
+            }
         }
         request.body(parcel.body.to_owned()).send().await
     }

@@ -101,8 +101,9 @@ async fn hand_over(
     let message = Message::open(store.keys(), waiting.id, &waiting.sealed)?;
     let stored = webhooks::secrets(&store.worker().await?, waiting.client).await?;
     let secrets = secrets::open(store.keys(), &stored)?;
-    let Message { url, body } = &message;
-    let parcel = Parcel { id: waiting.id, url, body, secrets: &secrets, now: waiting.now };
+    let Message { url, body, is_of_tasks } = &message;
+    let (secrets, now, is_of_tasks) = (&*secrets, waiting.now, *is_of_tasks);
+    let parcel = Parcel { id: waiting.id, url, body, secrets, now, is_of_tasks };
     let answer = courier.hand_over(&parcel).await;
     match &answer {
         Answer::Http { .. } => place.answered(),

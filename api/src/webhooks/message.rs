@@ -10,13 +10,17 @@ use crate::{
     facade::{
         email_verifier::{self, job::JobStatus},
         relentless::{self, job::Closing, terms::Terms},
+        tasks::completed::Completed,
     },
+    jobs::rows::verdicts::Judged,
     store::{
         StoreError,
         jobs::{End, JobRow},
         keys::{Keyring, Row},
+        task_lists::Sums,
         webhooks::NewWebhook,
     },
+    words::TasksVocabulary,
 };
 
 /// Of whom the lanes are, in the index of names.
@@ -29,6 +33,9 @@ pub(crate) struct Message {
     pub(crate) url: String,
     /// JSON, as it is sent.
     pub(crate) body: String,
+    /// It goes with the headers of that product too.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) is_of_tasks: bool,
 }
 
 impl Message {
@@ -91,7 +98,24 @@ pub(crate) fn of_job(
             return Ok(None);
         }
     };
-    Ok(Some(Message { url, body }.sealed(keys, job.client, Some(job.id))))
+    Ok(Some(Message { url, body, is_of_tasks: false }.sealed(keys, job.client, Some(job.id))))
+}
+
+/// What is told of a task that has just ended; nothing, where nobody is told. `rows`: all of them, where they are to be told.
+pub(crate) fn of_task(
+    keys: &Keyring,
+    job: &JobRow,
+    sums: &Sums,
+    rows: Option<&[Judged]>,
+    vocabulary: TasksVocabulary,
+) -> Result<Option<NewWebhook>, StoreError> {
+    let (Some(url), Some(End::Done | End::DeadlinePassed)) = (callback_of(keys, job)?, job.end()) else {
+        return Ok(None);
+    };
+    let completed = Completed::of(job, sums, rows, vocabulary);
+    let body =
+        serde_json::to_string(&completed).map_err(|error| StoreError::Refused(error.to_string().into()))?;
+    Ok(Some(Message { url, body, is_of_tasks: true }.sealed(keys, job.client, Some(job.id))))
 }
 
 /// `{"type":"job.completed","timestamp":…,"data":{"job":JobStatus}}`.
@@ -131,7 +155,11 @@ mod tests {
 
     #[test]
     fn what_is_kept_opens_where_it_stands_and_shows_nothing() {
-        let message = Message { url: "https://hooks.example.com/a".into(), body: "{\"a\":1}".into() };
+        let message = Message {
+            url: "https://hooks.example.com/a".into(),
+            body: "{\"a\":1}".into(),
+            is_of_tasks: true,
+        };
         let new = message.sealed(&keys(), Uuid::nil(), None);
         assert_eq!(Message::open(&keys(), new.id, &new.sealed).unwrap(), message);
         assert!(Message::open(&keys(), Uuid::nil(), &new.sealed).is_err());

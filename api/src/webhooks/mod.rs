@@ -31,5 +31,5 @@ pub(crate) use self::{
     courier::Courier,
     delivery::{CLOCK_MAX, deliver},
     guard::Guard,
-    message::{Message, callback_of, of_job},
+    message::{Message, callback_of, of_job, of_task},
 };

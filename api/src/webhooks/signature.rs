@@ -1,6 +1,8 @@
 //! Signatures of messages, by the Standard Webhooks specification: HMAC-SHA256 over `id.timestamp.body`, in base64,
 //! after `v1,`. While secrets change, there is one for each, separated by spaces.
 
+use std::fmt::Write as _;
+
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
@@ -19,9 +21,32 @@ pub(super) fn sign(secrets: &[Secret], id: &str, timestamp: i64, body: &[u8]) ->
     (!signatures.is_empty()).then(|| signatures.join(" "))
 }
 
+/// What the header `x-webhook-signature` holds, as the tasks product has it: `sha256=` and HMAC-SHA256 over the body in
+/// hexadecimal, under the newest secret as it is written; none where there is none.
+pub(super) fn sign_body(secrets: &[Secret], body: &[u8]) -> Option<String> {
+    let written = secrets.first()?.written();
+    let mac = Hmac::<Sha256>::new_from_slice(written.as_bytes()).expect("a key may have any length");
+    let digest = mac.chain_update(body).finalize().into_bytes();
+    let mut signature = "sha256=".to_owned();
+    for octet in digest {
+        // Writing to a text does not fail.
+        let _ = write!(signature, "{octet:02x}");
+    }
+    Some(signature)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_body_alone_is_signed_under_the_newest_secret_as_it_is_written() {
+        let (new, old) = (Secret::read("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap(), Secret::draw());
+        // Python: hmac.new(b"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", b'{"test": 2432232314}', "sha256").hexdigest()
+        let expected = "sha256=80ec8a89ce3cd22133a1066caecb4d04fea7467657c8514d717ec42c38a5c94c";
+        assert_eq!(sign_body(&[new, old], BODY).as_deref(), Some(expected));
+        assert_eq!(sign_body(&[], BODY), None);
+    }
 
     /// The example that libraries of the specification are tested with.
     const ID: &str = "msg_p5jXN8AQM9LWM0D4loKWxJek";

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use mailsonde_builtin::{
-    alias, disposable, dns, domain_trust, free_provider, history, lists::Lists, random_pattern, role,
-    smtp_probe, syntax, typo,
+    alias, disposable, dns, domain_trust, free_provider, history, lists::Lists, random_pattern, reverse_dns,
+    role, smtp_probe, syntax, typo,
 };
 use mailsonde_engine::{Check, Pure, Resolver, Stage};
 use mailsonde_wasm::{Grant, Host, InstanceKind, PluginConfig};
@@ -67,6 +67,10 @@ pub(crate) const STAGES: &[Candidate] = &[
     Candidate {
         name: "smtp-probe",
         build: || Arc::new(smtp_probe::SmtpProbe::new(smtp_probe::Config::default(), Arc::new(FakeProber))),
+    },
+    Candidate {
+        name: "reverse-dns",
+        build: || Arc::new(reverse_dns::ReverseDns::new(reverse_dns::Config::default(), Arc::new(FakeDns))),
     },
     Candidate { name: "plugin-fresh", build: || plugin("plugin-fresh", &measuring(), |_| {}) },
     Candidate {

@@ -93,7 +93,9 @@ impl Resolver for FakeDns {
                     Lookup::Found(Arc::from([RecordData::Address(Ipv4Addr::new(192, 0, 2, 1).into())]))
                 }
                 RecordKind::Txt => Lookup::Found(Arc::from([RecordData::Txt("v=spf1 -all".into())])),
-                RecordKind::Aaaa | RecordKind::Ns | RecordKind::Ds | RecordKind::Caa => Lookup::NoData,
+                RecordKind::Aaaa | RecordKind::Ns | RecordKind::Ds | RecordKind::Caa | RecordKind::Ptr => {
+                    Lookup::NoData
+                }
             }
         })
     }

@@ -77,7 +77,7 @@ fn offline_skips_plugins_that_ask_dns() {
     let folder = folder();
     let settings = folder.settings(TOML);
     let skips = mailsonde::offline_skips(&settings).unwrap();
-    assert_eq!(skips, ["dns", "domain-trust", "smtp-probe", "asker"]);
+    assert_eq!(skips, ["dns", "domain-trust", "smtp-probe", "reverse-dns", "asker"]);
     // One that the pipeline does not have is no matter for it.
     let toml = folder.toml(&format!("{TOML}[stage.unused]\nwasm = 'DIR/asker.wat'\ngrants = ['dns']\n"));
     let verify = |more: &[&str]| {

@@ -51,6 +51,7 @@ fn some_finding() -> impl Strategy<Value = Finding> {
         Finding::Disposable(Tier::Broad),
         Finding::DisposableMx,
         Finding::Parked,
+        Finding::ReverseDns,
         Finding::FreeProvider,
         Finding::Role(RoleType::Info),
         random_local_part(),

@@ -105,6 +105,7 @@ fn kind_of(word: &str) -> RecordKind {
         "NS" => RecordKind::Ns,
         "DS" => RecordKind::Ds,
         "CAA" => RecordKind::Caa,
+        "PTR" => RecordKind::Ptr,
         _ => panic!("{word}: unknown kind"),
     }
 }
@@ -119,7 +120,7 @@ fn record(kind: RecordKind, data: &str) -> RecordData {
         RecordKind::A | RecordKind::Aaaa => RecordData::Address(data.parse().unwrap()),
         RecordKind::Txt => RecordData::Txt(data.into()),
         RecordKind::Ns => RecordData::Ns(data.into()),
-        RecordKind::Ds | RecordKind::Caa => RecordData::Present,
+        RecordKind::Ds | RecordKind::Caa | RecordKind::Ptr => RecordData::Present,
     }
 }
 

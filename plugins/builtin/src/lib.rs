@@ -18,6 +18,7 @@ pub mod names;
 mod per_domain;
 pub mod person;
 pub mod random_pattern;
+pub mod reverse_dns;
 pub mod role;
 pub mod smtp_probe;
 pub mod syntax;

@@ -49,6 +49,7 @@ pub enum RecordData {
     Txt(Vec<String>),
     Cname(String),
     Ns(String),
+    Ptr(String),
 }
 
 /// A type to ask for.
@@ -58,6 +59,7 @@ pub enum RecordType {
     A,
     Ns,
     Cname,
+    Ptr,
     Mx,
     Txt,
     Aaaa,
@@ -108,6 +110,7 @@ impl RecordData {
             Self::Txt(_) => RecordType::Txt,
             Self::Cname(_) => RecordType::Cname,
             Self::Ns(_) => RecordType::Ns,
+            Self::Ptr(_) => RecordType::Ptr,
         }
     }
 }
@@ -115,7 +118,7 @@ impl RecordData {
 impl RecordType {
     /// The type with this number.
     pub fn of_number(number: u16) -> Self {
-        [Self::A, Self::Ns, Self::Cname, Self::Mx, Self::Txt, Self::Aaaa]
+        [Self::A, Self::Ns, Self::Cname, Self::Ptr, Self::Mx, Self::Txt, Self::Aaaa]
             .into_iter()
             .find(|known| known.number() == number)
             .unwrap_or(Self::Other(number))
@@ -127,6 +130,7 @@ impl RecordType {
             Self::A => 1,
             Self::Ns => 2,
             Self::Cname => 5,
+            Self::Ptr => 12,
             Self::Mx => 15,
             Self::Txt => 16,
             Self::Aaaa => 28,

@@ -22,4 +22,5 @@ mod slow;
 mod starts;
 mod stats;
 mod switches;
+mod tasks;
 mod uploads;

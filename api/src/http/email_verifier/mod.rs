@@ -28,6 +28,7 @@ pub(crate) use error::ApiError;
 pub(super) use error::{Detail, Failure};
 pub(super) use openapi::document;
 pub(crate) use results::Pages;
+pub(super) use results::SMALL_ROWS;
 pub(crate) use stats::Stats;
 
 /// Its paths.

@@ -34,7 +34,7 @@ const RESULTS_DEFAULT: i64 = 100;
 const RESULTS_MAX: i64 = 10_000;
 
 /// Rows of a job whose pages need no place: as many as most lists have.
-const SMALL_ROWS: i32 = 1_000;
+pub(in crate::http) const SMALL_ROWS: i32 = 1_000;
 
 /// Octets of extra columns that a page of such a job may have without one.
 const SMALL_OCTETS: usize = 1024 * 1024;

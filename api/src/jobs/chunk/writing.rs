@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use mailsonde_engine::Category;
+use mailsonde_engine::{Category, Judgement};
 use tokio::time::{Instant, sleep};
 
 use super::ChunkRun;
@@ -40,13 +40,19 @@ impl ChunkRun {
         last: Option<Vec<Deferred>>,
     ) -> Result<(), TaskError> {
         let no = self.stored.next_part;
-        let mut counts = vec![0; Category::ALL.len()];
+        let (mut counts, mut disposable) = (vec![0; Category::ALL.len()], vec![0; Category::ALL.len()]);
+        let mut role_based = 0;
         for judged in verdicts.iter().filter(|judged| judged.is_final) {
-            ending::count(&mut counts, judged.verdict.judgement.category);
+            let Judgement { category, flags, .. } = &judged.verdict.judgement;
+            ending::count(&mut counts, *category);
+            role_based += i32::from(flags.role.is_some());
+            if flags.is_disposable {
+                ending::count(&mut disposable, *category);
+            }
         }
         let row = Row::Part { job: self.id.job, chunk: self.id.no, no };
         let sealed = self.desk.store.keys().seal(row, &verdicts::write(verdicts));
-        let part = NewPart { no, counts, sealed };
+        let part = NewPart { no, counts, role_based, disposable, sealed };
         let began = Instant::now();
         let mut pause = PAUSE_MIN;
         let mut is_unclear = false;

@@ -187,5 +187,8 @@ fn what_is_unknown_or_a_duplicate_costs_nothing() {
         billable: all - of(Category::Unknown) - of(Category::Duplicate),
         invalid: of(Category::InvalidSyntax),
     };
-    assert_eq!(outcome(&counts), expected);
+    assert_eq!(outcome(&counts, false), expected);
+    // To whom a full mailbox is unknown too, it costs nothing.
+    let of_task = Outcome { billable: expected.billable - of(Category::Risky), ..expected };
+    assert_eq!(outcome(&counts, true), of_task);
 }

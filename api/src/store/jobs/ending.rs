@@ -3,17 +3,20 @@
 use deadpool_postgres::{Client, Transaction};
 use uuid::Uuid;
 
-use super::{JobRow, KeptChunk};
+use super::{Contents, JobRow, KeptChunk};
 use crate::store::{
     StoreError,
     billing::{self, Outcome},
     chunks::{self, lock_of},
     jobs, relentless,
+    task_lists::{self, Sums},
     tasks::{ChunkId, TAKE_TURNS},
     webhooks::{self, NewWebhook},
 };
 
 pub(in crate::store) const IS_LIVE: &str = "select state in ('running', 'paused') from job where id = $1";
+
+pub(in crate::store) const FACADE: &str = "select facade from job where id = $1";
 
 pub(in crate::store) const SUM: &str = "
 select items, coalesce((select sum(final) from part where part.job = job.id), 0)::int as done
@@ -29,6 +32,8 @@ pub(in crate::store) const SEALED: &str = "select sealed from chunk where job = 
 
 pub(in crate::store) const END: &str = "
 update job set state = $2, left_over = $3, counts = $4, ended_at = now(),
+    role_based = (select coalesce(sum(role_based), 0) from part where part.job = $1),
+    disposable = (select sum_of_places(disposable) from part where part.job = $1),
     expires_at = case facade when 'local' then expires_at else now() + (expires_at - deadline_at) end
 where id = $1";
 
@@ -178,6 +183,25 @@ impl<'a> Ending<'a> {
     pub(crate) async fn sum_up(&self, actual_micros: i64, summary: &str) -> Result<(), StoreError> {
         let actual_micros = i32::try_from(actual_micros).unwrap_or(i32::MAX);
         relentless::sum_up(&self.tx, self.job, actual_micros, summary).await
+    }
+
+    /// What is known of its verdicts together; `foreseen`: the job as it will be known.
+    pub(crate) async fn sums(&self, foreseen: &JobRow) -> Result<Sums, StoreError> {
+        let progress = task_lists::progress(&self.tx, &[self.job]).await?;
+        let sums = progress.into_iter().next().map(|(_, sums)| sums).unwrap_or_default();
+        let counts = foreseen.counts.clone().unwrap_or_default();
+        Ok(Sums { counts, told_at: foreseen.ended_at, ..sums })
+    }
+
+    /// The product by which it came.
+    pub(crate) async fn facade(&self) -> Result<Option<String>, StoreError> {
+        let facade = self.tx.prepare_cached(FACADE).await?;
+        Ok(self.tx.query_opt(&facade, &[&self.job]).await?.map(|row| row.get(0)))
+    }
+
+    /// Everything that is kept of its items.
+    pub(crate) async fn contents(&self) -> Result<Contents, StoreError> {
+        jobs::contents(&self.tx, self.job).await
     }
 
     /// What is told of the end, if the transaction is committed.

@@ -50,7 +50,7 @@ impl Site {
     }
 
     async fn add(&self, url: &str) -> Uuid {
-        let message = Message { url: url.into(), body: r#"{"type":"test"}"#.into() };
+        let message = Message { url: url.into(), body: r#"{"type":"test"}"#.into(), is_of_tasks: false };
         let new = message.sealed(self.store.keys(), LOCAL_CLIENT, None);
         add(&self.client().await, &new).await.unwrap();
         new.id

@@ -181,7 +181,7 @@ fn record(kind: RecordKind, data: &RData) -> Option<RecordData> {
         RData::AAAA(address) => RecordData::Address(address.0.into()),
         RData::TXT(txt) => RecordData::Txt(joined(&txt.txt_data)),
         RData::NS(host) => RecordData::Ns(text_of(&host.0)),
-        _ if matches!(kind, RecordKind::Ds | RecordKind::Caa) => RecordData::Present,
+        _ if matches!(kind, RecordKind::Ds | RecordKind::Caa | RecordKind::Ptr) => RecordData::Present,
         _ => return None,
     })
 }
@@ -207,5 +207,6 @@ pub(super) fn record_type(kind: RecordKind) -> RecordType {
         RecordKind::Ns => RecordType::NS,
         RecordKind::Ds => RecordType::DS,
         RecordKind::Caa => RecordType::CAA,
+        RecordKind::Ptr => RecordType::PTR,
     }
 }

@@ -191,7 +191,7 @@ fn push_record(message: &mut Vec<u8>, record: &Record, question: &str) {
         RecordData::Mx { preference, exchange } => {
             [&preference.to_be_bytes()[..], &name_octets(exchange)].concat()
         }
-        RecordData::Cname(name) | RecordData::Ns(name) => name_octets(name),
+        RecordData::Cname(name) | RecordData::Ns(name) | RecordData::Ptr(name) => name_octets(name),
         RecordData::Txt(texts) => texts
             .iter()
             .flat_map(|text| std::iter::once(u8::try_from(text.len()).unwrap_or(u8::MAX)).chain(text.bytes()))

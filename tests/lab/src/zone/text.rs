@@ -1,6 +1,6 @@
 //! Zones as text: a small part of the master files of RFC 1035, 5.
 //!
-//! A line is `name [ttl] [IN] TYPE data`, with A, AAAA, MX, TXT, CNAME and NS. `$ORIGIN` and `$TTL` work as usual, `@`
+//! A line is `name [ttl] [IN] TYPE data`, with A, AAAA, MX, TXT, CNAME, NS and PTR. `$ORIGIN` and `$TTL` work as usual, `@`
 //! is the origin, `;` begins a comment, a line that begins with a space is about the name before. A name is relative
 //! to the origin as long as there is one; without it names are whole, final dot or not. `$GENERATE 1-300 line` is the
 //! line with each number for `$`. In place of a record there may be
@@ -108,6 +108,7 @@ impl Reader {
             }
             ("CNAME", [target]) => RecordData::Cname(self.name(target)),
             ("NS", [server]) => RecordData::Ns(self.name(server)),
+            ("PTR", [name]) => RecordData::Ptr(self.name(name)),
             ("TXT", texts) if !texts.is_empty() => {
                 RecordData::Txt(texts.iter().map(|&text| text.to_owned()).collect())
             }
@@ -148,6 +149,7 @@ fn record_type(word: &str) -> Option<RecordType> {
         "TXT" => RecordType::Txt,
         "CNAME" => RecordType::Cname,
         "NS" => RecordType::Ns,
+        "PTR" => RecordType::Ptr,
         _ => return None,
     })
 }

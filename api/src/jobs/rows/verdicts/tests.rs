@@ -100,6 +100,7 @@ fn all() -> Vec<Finding> {
         Finding::Operator(Operator::by_id("google").unwrap()),
         Finding::DisposableMx,
         Finding::Parked,
+        Finding::ReverseDns,
         trust(0.85),
         trust(0.1),
         reply(ReplyClass::Accepted, 250, "mx1.example.org", "2.1.5 OK"),

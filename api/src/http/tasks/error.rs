@@ -1,0 +1,163 @@
+//! Errors of this facade: `{"error":{"code","message","details"}}`. What is wrong with fields is 400 here.
+
+use std::borrow::Cow;
+
+use axum::{
+    http::{HeaderValue, StatusCode, header::CONNECTION},
+    response::{IntoResponse, Response},
+};
+use mailsonde_config::ConfigError;
+use serde::Serialize;
+
+use crate::{
+    billing::{BillingError, Overdrawn},
+    http::{
+        SOON,
+        invalid::Invalid,
+        refusal::Refusal,
+        shape::{Shape, answer},
+    },
+    jobs::submit::SubmitError,
+    store::StoreError,
+};
+
+/// When to come again where other jobs are in the way for a day: it takes hours until that is otherwise.
+const LINE_IS_LONG: std::time::Duration = std::time::Duration::from_hours(1);
+
+/// Why an endpoint does not do it.
+#[derive(Debug)]
+pub(super) enum ApiError {
+    /// What every facade may refuse.
+    Refused(Refusal),
+    /// What this one does.
+    Own { status: StatusCode, code: &'static str, text: Cow<'static, str> },
+}
+
+impl ApiError {
+    /// A refusal by status, code and text.
+    pub(super) fn new(status: StatusCode, code: &'static str, text: impl Into<Cow<'static, str>>) -> Self {
+        Self::Own { status, code, text: text.into() }
+    }
+
+    /// A refusal of one field or parameter.
+    pub(super) fn field(place: &str, name: &str, reason: impl Into<String>) -> Self {
+        Self::Refused(Refusal::of(Invalid::new([place, name], "value_error", reason)))
+    }
+
+    /// There is none of this id, or it is somebody else's.
+    pub(super) fn task_not_found() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "NOT_FOUND", "Task not found.")
+    }
+
+    /// There is no file of this id, or it is somebody else's.
+    pub(super) fn upload_not_found() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "NOT_FOUND", "Upload not found.")
+    }
+
+    /// The rows of a task were kept long enough.
+    pub(super) fn results_not_found() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "NOT_FOUND", "The results of the task have expired.")
+    }
+
+    /// There is no such client.
+    pub(super) fn user_not_found() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "NOT_FOUND", "User not found.")
+    }
+
+    fn overdrawn(overdrawn: &Overdrawn) -> Self {
+        let text = format!("Insufficient credits: {} remain.", overdrawn.remaining);
+        Self::new(StatusCode::PAYMENT_REQUIRED, "INSUFFICIENT_CREDITS", text)
+    }
+}
+
+impl From<Refusal> for ApiError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        Self::Refused(error.into())
+    }
+}
+
+/// It was right when the service began.
+impl From<ConfigError> for ApiError {
+    fn from(error: ConfigError) -> Self {
+        tracing::error!("a pipeline cannot be used: {error}");
+        Self::Refused(Refusal::Internal)
+    }
+}
+
+impl From<SubmitError> for ApiError {
+    fn from(error: SubmitError) -> Self {
+        match error {
+            SubmitError::Overdrawn(overdrawn) => Self::overdrawn(&overdrawn),
+            SubmitError::Store(error) => error.into(),
+            // The window is a day, and what is asked is limited: only a long line of other jobs can be in the way.
+            SubmitError::Late(_) => Refusal::Unavailable(LINE_IS_LONG).into(),
+            other => {
+                tracing::error!("a task cannot be submitted: {other}");
+                Refusal::Internal.into()
+            }
+        }
+    }
+}
+
+impl From<BillingError> for ApiError {
+    fn from(error: BillingError) -> Self {
+        match error {
+            BillingError::Overdrawn(overdrawn) => Self::overdrawn(&overdrawn),
+            BillingError::Lapsed => Refusal::Unavailable(SOON).into(),
+            BillingError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Refused(refusal) => Shape::Tasks.refuse(&refusal),
+            Self::Own { status, code, text } => {
+                let mut response =
+                    answer(status, &Failure { error: Error { code, message: &text, details: None } });
+                // What is left of the request is not worth reading.
+                if status == StatusCode::PAYLOAD_TOO_LARGE {
+                    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+                }
+                response
+            }
+        }
+    }
+}
+
+/// An error as clients read it.
+#[derive(Serialize)]
+pub(in crate::http) struct Failure<'a> {
+    pub(in crate::http) error: Error<'a>,
+}
+
+/// What it says.
+#[derive(Serialize)]
+pub(in crate::http) struct Error<'a> {
+    pub(in crate::http) code: &'a str,
+    pub(in crate::http) message: &'a str,
+    /// Fields that are wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::http) details: Option<Vec<Wrong<'a>>>,
+}
+
+/// A field that is wrong.
+#[derive(Serialize)]
+pub(in crate::http) struct Wrong<'a> {
+    field: String,
+    reason: &'a str,
+}
+
+impl<'a> From<&'a Invalid> for Wrong<'a> {
+    fn from(invalid: &'a Invalid) -> Self {
+        let field: Vec<String> = invalid.loc.iter().skip(1).map(ToString::to_string).collect();
+        Self { field: field.join("."), reason: &invalid.msg }
+    }
+}
