@@ -90,7 +90,7 @@ async fn serve(settings: Arc<Settings>, http: HttpConfig, args: &ServeArgs) -> R
     let ends = Ends::new()?;
     let metrics = Arc::new(Metrics::new()?);
     let failed = Arc::new(Failed::new(&http));
-    let front = Front::new(failed.clone(), metrics.clone(), &http.trusted_proxies);
+    let front = Front::new(failed.clone(), metrics.clone(), &http);
     let server = Server::bind(&http, front.clone()).await?;
     let address = server.address()?;
     say(&format!("mailsonde listens on http://{address}"))?;

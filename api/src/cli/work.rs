@@ -54,7 +54,7 @@ async fn watch(
     address: SocketAddr,
 ) -> Result<impl Future<Output = ()> + use<>> {
     let http = HttpConfig { listen: address, ..HttpConfig::load(&service.settings)? };
-    let front = Front::new(Arc::new(Failed::new(&http)), metrics.clone(), &http.trusted_proxies);
+    let front = Front::new(Arc::new(Failed::new(&http)), metrics.clone(), &http);
     front.know(&service.store);
     let server = Server::bind(&http, front).await?;
     say(&format!("mailsonde can be watched at http://{}", server.address()?))?;

@@ -9,6 +9,8 @@ use std::{
 use mailsonde_config::{ConfigError, Settings};
 use serde::Deserialize;
 
+use super::hosts::HostsConfig;
+
 /// See default.toml, where each key has its comment.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -19,6 +21,7 @@ pub(crate) struct HttpConfig {
     pub(crate) burst: NonZeroU32,
     pub(crate) failures_per_minute: NonZeroU32,
     pub(crate) trusted_proxies: Vec<IpAddr>,
+    pub(crate) hosts: HostsConfig,
     #[serde(with = "humantime_serde")]
     pub(crate) idle_max: Duration,
     #[serde(with = "humantime_serde")]
@@ -38,6 +41,7 @@ impl HttpConfig {
         if config.idle_max < IDLE_MIN {
             return Err(settings.invalid("http.idle_max", "one second at least"));
         }
+        config.hosts.check(settings)?;
         Ok(config)
     }
 }

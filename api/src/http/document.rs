@@ -1,7 +1,9 @@
-//! The `OpenAPI` documents: one for each facade, so that a client of one product can be made from its own, and the whole,
-//! which `GET /openapi.json` answers. What they say stands in the folders of the facades.
+//! The `OpenAPI` documents: one for each product, so that a client of one can be made from its own, and the whole, which
+//! `GET /openapi.json` answers. What they say stands in the folders of the facades.
 
-use std::{collections::HashSet, sync::LazyLock};
+mod merged;
+
+use std::sync::LazyLock;
 
 use axum::{http::HeaderMap, response::Response};
 use utoipa::openapi::{InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder};
@@ -9,13 +11,42 @@ use utoipa::openapi::{InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder};
 use super::{email_verifier, refusal::Refusal, relentless, shape::Shape, tagged::Tagged, tasks};
 use crate::access::Facade;
 
-/// None where it cannot be written: a fault of ours.
-static WHOLE: LazyLock<Option<Tagged>> =
-    LazyLock::new(|| Some(Tagged::new(serde_json::to_vec(&whole()).ok()?, "application/json")));
+const JSON: &str = "application/json";
 
-/// The endpoint.
+/// None where it cannot be written: a fault of ours.
+static WHOLE: LazyLock<Option<Tagged>> = LazyLock::new(|| written(&whole()));
+
+/// Those of the products, in the order of `Facade::ALL`.
+static PARTS: LazyLock<[Option<Tagged>; Facade::ALL.len()]> =
+    LazyLock::new(|| Facade::ALL.map(|facade| written(&document_of(facade)?)));
+
+fn written(document: &OpenApi) -> Option<Tagged> {
+    Some(Tagged::new(serde_json::to_vec(document).ok()?, JSON))
+}
+
+/// The endpoint of the whole.
 pub(super) async fn document(headers: HeaderMap) -> Response {
     WHOLE.as_ref().map_or_else(|| Shape::Ours.refuse(&Refusal::Internal), |whole| whole.answer(&headers))
+}
+
+/// The endpoint of a product's own. One that is not served has none.
+pub(super) async fn document_for(facade: Facade, headers: HeaderMap) -> Response {
+    let of_facade = Facade::ALL.iter().position(|one| *one == facade).and_then(|at| PARTS[at].as_ref());
+    of_facade.map_or_else(|| Shape::Ours.refuse(&Refusal::NoRoute), |document| document.answer(&headers))
+}
+
+/// Where a product's document is.
+pub(super) fn path_of(facade: Facade) -> String {
+    format!("/openapi/{}.json", facade.word())
+}
+
+/// What people call a product.
+pub(super) const fn name_of(facade: Facade) -> &'static str {
+    match facade {
+        Facade::EmailVerifier => "Email Verifier",
+        Facade::Relentless => "Relentless Identity",
+        Facade::Tasks => "Tasks",
+    }
 }
 
 /// The document of a facade alone. None: it has no endpoints here.
@@ -36,27 +67,10 @@ pub(crate) fn whole() -> OpenApi {
         .description(Some("Finds out whether email addresses work, without sending mail."))
         .license(Some(LicenseBuilder::new().name(license).identifier(Some(license)).build()))
         .build();
-    let mut whole = OpenApiBuilder::new().info(info).build();
-    let mut known = HashSet::new();
-    for facade in Facade::ALL {
-        let Some(mut document) = document_of(facade) else { continue };
-        name_apart(&mut document, facade, &mut known);
-        whole.merge(document);
-    }
-    whole
-}
-
-/// Two products have operations of one name. In the whole, those of the later one are named with their product.
-fn name_apart(document: &mut OpenApi, facade: Facade, known: &mut HashSet<String>) {
-    for methods in document.paths.paths.values_mut() {
-        for operation in [&mut methods.get, &mut methods.post].into_iter().flatten() {
-            let Some(id) = &mut operation.operation_id else { continue };
-            if known.contains(id.as_str()) {
-                *id = format!("{}_{id}", facade.word().replace('-', "_"));
-            }
-            known.insert(id.clone());
-        }
-    }
+    let part = |facade| {
+        Some(merged::Part { name: name_of(facade), word: facade.word(), document: document_of(facade)? })
+    };
+    merged::merged(OpenApiBuilder::new().info(info).build(), Facade::ALL.into_iter().filter_map(part))
 }
 
 #[cfg(test)]
@@ -65,36 +79,48 @@ mod tests {
 
     use super::*;
 
-    /// A path without the names of its operations, which the whole may call otherwise.
-    fn nameless(mut said: Value) -> Value {
-        for method in ["get", "post"] {
-            said.get_mut(method)
-                .and_then(Value::as_object_mut)
-                .map(|operation| operation.remove("operationId"));
+    #[test]
+    fn the_whole_has_every_operation_of_every_product() {
+        let whole = serde_json::to_value(whole()).unwrap();
+        for facade in Facade::ALL {
+            let Some(document) = document_of(facade) else { continue };
+            let document = serde_json::to_value(document).unwrap();
+            for (path, methods) in document["paths"].as_object().unwrap() {
+                for (method, operation) in methods.as_object().unwrap() {
+                    let told = &whole["paths"][path][method];
+                    let tag = format!("{}: {}", name_of(facade), operation["tags"][0].as_str().unwrap());
+                    assert!(
+                        told["tags"].as_array().unwrap().contains(&json!(tag)),
+                        "{method} {path}: {told}"
+                    );
+                    for status in operation["responses"].as_object().unwrap().keys() {
+                        assert!(told["responses"].get(status).is_some(), "{method} {path} {status}");
+                    }
+                    // Each thing that it refers to is referred to in the whole, perhaps by a longer name.
+                    for schema in schemas(operation) {
+                        assert!(schemas(told).iter().any(|told| told.ends_with(&schema)), "{path} {schema}");
+                    }
+                }
+            }
         }
-        said
+        assert_eq!(whole["info"]["license"]["identifier"], json!(env!("CARGO_PKG_LICENSE")));
+    }
+
+    /// The names of schemas that an operation refers to.
+    fn schemas(operation: &Value) -> Vec<String> {
+        let text = operation.to_string();
+        let named = text.split("#/components/schemas/").skip(1);
+        named.map(|rest| rest.split('"').next().unwrap().to_owned()).collect()
     }
 
     #[test]
-    fn the_whole_has_what_the_documents_of_facades_have() {
-        let whole = serde_json::to_value(whole()).unwrap();
-        for document in Facade::ALL.into_iter().filter_map(document_of) {
+    fn every_schema_that_is_referred_to_is_there() {
+        for document in Facade::ALL.into_iter().filter_map(document_of).chain([whole()]) {
             let document = serde_json::to_value(document).unwrap();
-            for part in ["paths", "/components/schemas", "/components/securitySchemes"] {
-                let at = if part.starts_with('/') { part.to_owned() } else { format!("/{part}") };
-                for (name, said) in document.pointer(&at).and_then(Value::as_object).unwrap() {
-                    // Two products have it: of the whole it is the first one's.
-                    if name == "/api/v1/verify" {
-                        continue;
-                    }
-                    let told = &whole.pointer(&at).unwrap()[name];
-                    assert_eq!(nameless(told.clone()), nameless(said.clone()), "{at} {name}");
-                }
+            for schema in schemas(&document) {
+                assert!(document["components"]["schemas"].get(&schema).is_some(), "{schema}");
             }
-            let tags = whole["tags"].as_array().unwrap();
-            assert!(document["tags"].as_array().unwrap().iter().all(|tag| tags.contains(tag)), "{tags:?}");
         }
-        assert_eq!(whole["info"]["license"]["identifier"], json!(env!("CARGO_PKG_LICENSE")));
     }
 
     #[test]

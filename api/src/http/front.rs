@@ -16,7 +16,7 @@ use axum::{
     body::Body,
     extract::{Request, State},
     http::{
-        HeaderValue, Method, StatusCode,
+        HeaderMap, HeaderValue, Method, StatusCode,
         header::{CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS},
     },
     response::Response,
@@ -27,13 +27,15 @@ use jiff::Timestamp;
 use tower::Service as _;
 
 use super::{
-    App,
-    document::document,
+    App, HttpConfig,
+    document::{document, document_for, path_of},
     email_verifier,
     endpoint::{Reached, open},
     failed::Failed,
     head,
     health::{Health, alive},
+    hosts::Hosts,
+    manual,
     ongoing::Ongoing,
     peer::{Peer, Proxies},
     reference,
@@ -45,6 +47,7 @@ use super::{
     tasks,
 };
 use crate::{
+    access::Facade,
     metrics::{Limit, Metrics},
     store::Shared,
 };
@@ -64,6 +67,7 @@ pub(crate) struct Front {
     failed: Arc<Failed>,
     metrics: Arc<Metrics>,
     proxies: Proxies,
+    hosts: Hosts,
     health: Health,
     ongoing: Ongoing,
     is_draining: AtomicBool,
@@ -119,14 +123,15 @@ impl Drop for UnderWay<'_> {
 
 impl Front {
     /// One that answers only what is ours. `failed`: the one of the [`App`] to come.
-    pub(crate) fn new(failed: Arc<Failed>, metrics: Arc<Metrics>, trusted_proxies: &[IpAddr]) -> Arc<Self> {
+    pub(crate) fn new(failed: Arc<Failed>, metrics: Arc<Metrics>, config: &HttpConfig) -> Arc<Self> {
         let front = Arc::new(Self {
             own: OnceLock::new(),
             facades: OnceLock::new(),
             store: OnceLock::new(),
             failed,
             metrics,
-            proxies: Proxies::new(trusted_proxies),
+            proxies: Proxies::new(&config.trusted_proxies),
+            hosts: Hosts::new(&config.hosts),
             health: Health::default(),
             ongoing: Ongoing::default(),
             is_draining: AtomicBool::new(false),
@@ -174,7 +179,7 @@ impl Front {
 
     /// Answers a request that came from there. Never fails, and a panic of an endpoint costs that request alone.
     pub(crate) async fn answer(&self, mut request: Request, from: IpAddr) -> Response {
-        let shape = shape_of(request.method(), request.uri(), request.headers());
+        let shape = shape_of(&self.hosts, request.method(), request.uri(), request.headers());
         let arrived = Arrived { at: Instant::now(), from: self.proxies.peer(from, request.headers()) };
         let id = RequestId::of(request.headers());
         request.extensions_mut().insert(arrived);
@@ -239,12 +244,23 @@ fn whole<S: Clone + Send + Sync + 'static>(router: Router<S>, shape: Shape) -> R
 
 /// What is ours, whether there is a database or not.
 fn own() -> Router<std::sync::Weak<Front>> {
-    Router::new()
-        .route("/openapi.json", get(open(document)))
+    let mut own = Router::new();
+    for facade in Facade::ALL {
+        let of_facade = async move |headers: HeaderMap| document_for(facade, headers).await;
+        own = own
+            .route(&path_of(facade), get(open(of_facade)))
+            .route(&reference::source_of(facade), get(open(of_facade)));
+    }
+    own.route("/openapi.json", get(open(document)))
         .route(reference::REFERENCE, get(open(reference::page)))
         .route(reference::SCALAR, get(open(reference::scalar)))
         .route(reference::START, get(open(reference::start)))
         .route(reference::DOCUMENT, get(open(document)))
+        .route(manual::DOCS, get(open(manual::index)))
+        .route(manual::FOLDER, get(open(manual::index)))
+        .route(manual::PAGE, get(open(manual::page)))
+        .route(manual::LLMS, get(open(manual::llms)))
+        .route(manual::LLMS_FULL, get(open(manual::llms_full)))
         .route("/healthz", get(open(async || alive())))
         .route("/readyz", get(open(ready)))
         .route("/metrics", get(open(metrics)))

@@ -1,4 +1,4 @@
-//! `GET /api/reference`: the document as a page, drawn by [Scalar](https://github.com/scalar/scalar) in the browser. Its
+//! `GET /api/reference`: the products' documents as a page, drawn by [Scalar](https://github.com/scalar/scalar) in the browser. Its
 //! script is not ours and not in this repository: it comes with a crate, of which nothing else is used, and is in every
 //! build.
 //!
@@ -14,9 +14,16 @@ use axum::{
     },
     response::Response,
 };
+use serde_json::{Value, json};
 use tokio::task::spawn_blocking;
 
-use super::{refusal::Refusal, shape::Shape, tagged::Tagged};
+use super::{
+    document::{document_of, name_of},
+    refusal::Refusal,
+    shape::Shape,
+    tagged::Tagged,
+};
+use crate::access::Facade;
 
 /// Where people are sent who want to know what there is.
 pub(crate) const REFERENCE: &str = "/api/reference";
@@ -38,8 +45,25 @@ const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
 static PAGE: LazyLock<Tagged> = LazyLock::new(|| Tagged::new(include_str!("reference/page.html"), HTML));
 /// Made when somebody asks: the crate hands out a copy.
 static SCALAR_SCRIPT: LazyLock<Tagged> = LazyLock::new(|| Tagged::new(script(), JAVASCRIPT));
-static START_SCRIPT: LazyLock<Tagged> =
-    LazyLock::new(|| Tagged::new(include_str!("reference/start.js"), JAVASCRIPT));
+static START_SCRIPT: LazyLock<Tagged> = LazyLock::new(|| Tagged::new(start_script(), JAVASCRIPT));
+
+/// Where the page asks for a product's document.
+pub(super) fn source_of(facade: Facade) -> String {
+    format!("{REFERENCE}/{}.json", facade.word())
+}
+
+/// What is drawn: a product each, of those that are served. `/api/reference?api=tasks` shows the one of this word.
+fn sources() -> Vec<Value> {
+    let served = Facade::ALL.into_iter().filter(|facade| document_of(*facade).is_some());
+    let source =
+        |facade| json!({ "slug": Facade::word(facade), "title": name_of(facade), "url": source_of(facade) });
+    served.map(source).collect()
+}
+
+/// The script, which is the same whatever is served, after what is.
+fn start_script() -> String {
+    format!("const SOURCES = {};\n{}", Value::Array(sources()), include_str!("reference/start.js"))
+}
 
 /// Scalar, as its makers build it for browsers.
 fn script() -> Vec<u8> {
@@ -77,7 +101,11 @@ mod tests {
         let asked: Vec<&str> =
             page.split("src=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
         assert_eq!(asked, [SCALAR, START]);
-        assert!(include_str!("reference/start.js").contains(&format!("url: \"{DOCUMENT}\"")));
+        assert!(page.contains(&format!("href=\"{DOCUMENT}\"")));
+        let script = start_script();
+        for facade in Facade::ALL.into_iter().filter(|facade| document_of(*facade).is_some()) {
+            assert!(script.contains(&format!("\"url\":\"{}\"", source_of(facade))), "{script}");
+        }
     }
 
     #[test]

@@ -1,11 +1,13 @@
 //! Which facade a request is for. Three products are served on one listener, and two of them have the same paths. Of the
 //! one path that both have, it is the tasks' where a key of theirs is shown as they show it: whoever shows another key so,
-//! means the Email Verifier and is told by what header to show it.
+//! means the Email Verifier and is told by what header to show it. At a name that is one product's own, all is for that
+//! product but what is ours.
 
 use axum::http::{HeaderMap, Method, Uri};
 
 use super::{
     guard::{API_KEY, X_API_KEY, bearer, shown},
+    hosts::Hosts,
     shape::Shape,
 };
 use crate::access::Facade;
@@ -17,9 +19,26 @@ const OF_TASKS: [&str; 5] =
 /// The path that both have.
 const VERIFY: &str = "/api/v1/verify";
 
+/// What is ours at every name; below these, too.
+const OURS: [&str; 9] = [
+    "/healthz",
+    "/readyz",
+    "/metrics",
+    "/openapi.json",
+    "/openapi",
+    "/api/reference",
+    "/docs",
+    "/llms.txt",
+    "/llms-full.txt",
+];
+
 /// Whose a request is.
-pub(super) fn shape_of(method: &Method, uri: &Uri, headers: &HeaderMap) -> Shape {
+pub(super) fn shape_of(hosts: &Hosts, method: &Method, uri: &Uri, headers: &HeaderMap) -> Shape {
     let path = uri.path();
+    if let Some(facade) = hosts.facade(uri, headers) {
+        let is_ours = OURS.iter().any(|ours| is_within(path, ours));
+        return if is_ours { Shape::Ours } else { Shape::of(facade) };
+    }
     if is_within(path, "/client") {
         Shape::Relentless
     } else if !is_within(path, "/api/v1") {
@@ -51,12 +70,16 @@ mod tests {
     use super::*;
 
     fn of(request: &str, headers: &[(&'static str, &'static str)]) -> Shape {
+        at(&Hosts::default(), request, headers)
+    }
+
+    fn at(hosts: &Hosts, request: &str, headers: &[(&'static str, &'static str)]) -> Shape {
         let (method, path) = request.split_once(' ').unwrap();
         let header = |(name, value): &(&'static str, &'static str)| {
             (HeaderName::from_static(name), HeaderValue::from_static(value))
         };
         let headers = headers.iter().map(header).collect();
-        shape_of(&method.parse().unwrap(), &path.parse().unwrap(), &headers)
+        shape_of(hosts, &method.parse().unwrap(), &path.parse().unwrap(), &headers)
     }
 
     #[test]
@@ -95,5 +118,26 @@ mod tests {
         }
         let bearer = [("authorization", "Bearer sk_live_x")];
         assert_eq!(of("POST /api/v1/verify/batch", &bearer), Shape::EmailVerifier);
+    }
+
+    #[test]
+    fn at_a_name_of_its_own_everything_is_a_products_but_what_is_ours() {
+        let config = toml::from_str("tasks = 'tasks.example.org'\nrelentless = 'api.example.org'").unwrap();
+        let hosts = Hosts::new(&config);
+        for (request, host, shape) in [
+            ("POST /api/v1/verify", "tasks.example.org", Shape::Tasks),
+            ("GET /client/token", "tasks.example.org:80", Shape::Tasks),
+            ("GET /", "tasks.example.org", Shape::Tasks),
+            ("GET /client/token", "api.example.org", Shape::Relentless),
+            ("POST /api/v1/verify", "api.example.org", Shape::Relentless),
+            ("POST /api/v1/verify", "example.org", Shape::EmailVerifier),
+            ("GET /client/token", "example.org", Shape::Relentless),
+        ] {
+            assert_eq!(at(&hosts, request, &[("host", host)]), shape, "{request} at {host}");
+        }
+        for ours in OURS {
+            assert_eq!(at(&hosts, &format!("GET {ours}"), &[("host", "api.example.org")]), Shape::Ours);
+        }
+        assert_eq!(at(&hosts, "GET /docs/jobs.md", &[("host", "api.example.org")]), Shape::Ours);
     }
 }

@@ -48,6 +48,18 @@ impl Connection {
 
     /// The next answer; none where the connection ends.
     pub fn answer(&mut self) -> Option<Answer> {
+        let mut answer = self.answer_to_head()?;
+        let body = if answer.headers.get("transfer-encoding").is_some_and(|coding| coding == "chunked") {
+            self.chunks()?
+        } else {
+            self.octets(answer.headers.get("content-length").map_or(0, |length| length.parse().unwrap()))?
+        };
+        answer.body = String::from_utf8(body).unwrap();
+        Some(answer)
+    }
+
+    /// The next answer, which is to `HEAD`: whatever its headers say, it has no body.
+    pub fn answer_to_head(&mut self) -> Option<Answer> {
         let first = self.line()?;
         let status = first.split(' ').nth(1)?.parse().ok()?;
         let mut headers = BTreeMap::new();
@@ -56,12 +68,7 @@ impl Connection {
             let Some((name, value)) = line.split_once(':') else { break };
             headers.insert(name.to_ascii_lowercase(), value.trim().to_owned());
         }
-        let body = if headers.get("transfer-encoding").is_some_and(|coding| coding == "chunked") {
-            self.chunks()?
-        } else {
-            self.octets(headers.get("content-length").map_or(0, |length| length.parse().unwrap()))?
-        };
-        Some(Answer { status, headers, body: String::from_utf8(body).unwrap() })
+        Some(Answer { status, headers, body: String::new() })
     }
 
     /// A body whose length nobody knew before (RFC 9112, section 7.1); none where it is cut off.

@@ -87,6 +87,13 @@ impl Served {
         self.ask(format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"))
     }
 
+    /// What it answers to whoever has no key and wants no body.
+    pub fn head(&self, path: &str) -> Answer {
+        let mut connection = self.connect();
+        connection.write(format!("HEAD {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").as_bytes());
+        connection.answer_to_head().unwrap_or_else(|| panic!("no answer: {}", self.said()))
+    }
+
     /// What it answers to whoever has this key.
     pub fn fetch(&self, path: &str, key: &str) -> Answer {
         self.ask(client::get(path, key))

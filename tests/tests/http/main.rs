@@ -5,6 +5,7 @@
 
 mod answers;
 mod bodies;
+mod browser;
 mod documented;
 mod downloads;
 mod drains;
@@ -13,11 +14,15 @@ mod expired;
 mod heads;
 mod kept;
 mod limits;
+mod manual;
+mod names;
 mod pages;
+mod products;
 mod published;
 mod reference;
 mod relentless;
 mod repeats;
+mod sdk;
 mod slow;
 mod starts;
 mod stats;

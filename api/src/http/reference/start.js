@@ -1,7 +1,7 @@
-// Draws the reference. What Scalar would ask others for – fonts, its proxy, its agent, its counters – is off, and so is what
-// leads to services of its makers.
-Scalar.createApiReference("#reference", {
-  url: "/api/reference/openapi.json",
+// Draws the reference, of each product in SOURCES. What Scalar would ask others for – fonts, its proxy, its agent, its
+// counters – is off, and so is what leads to services of its makers.
+Scalar.createApiReference("#reference", SOURCES.map((source) => ({
+  ...source,
   // Requests go where the page came from.
   servers: [{ url: location.origin }],
   proxyUrl: "",
@@ -9,7 +9,6 @@ Scalar.createApiReference("#reference", {
   orderSchemaPropertiesBy: "preserve",
   orderRequiredPropertiesFirst: false,
   defaultOpenAllTags: true,
-  authentication: { preferredSecurityScheme: "ApiKey" },
   // A key that was typed in is forgotten with the page.
   persistAuth: false,
   withDefaultFonts: false,
@@ -18,4 +17,4 @@ Scalar.createApiReference("#reference", {
   mcp: { disabled: true },
   showDeveloperTools: "never",
   hideClientButton: true,
-});
+})));

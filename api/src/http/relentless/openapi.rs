@@ -155,9 +155,15 @@ pub(super) struct ProbeRequest {
 #[expect(dead_code, reason = "describes what is read field by field")]
 pub(super) struct ProbeBatchRequest {
     /// Up to 100.
-    #[schema(min_items = 1, max_items = 100)]
-    emails: Vec<String>,
+    #[schema(inline, min_items = 1, max_items = 100)]
+    emails: Vec<ProbeAddress>,
 }
+
+/// One of several addresses.
+#[derive(ToSchema)]
+#[schema(min_length = 1, max_length = 320)]
+#[expect(dead_code, reason = "describes what is read field by field")]
+struct ProbeAddress(String);
 
 /// Somebody to be found.
 #[derive(ToSchema)]
@@ -206,8 +212,8 @@ pub(super) struct ProbeBatchJobBackgroundRequest {
     #[schema(format = "uri", pattern = "^https://", max_length = 2048)]
     callback_url: Option<String>,
     /// Up to 10,000.
-    #[schema(min_items = 1, max_items = 10000)]
-    emails: Vec<String>,
+    #[schema(inline, min_items = 1, max_items = 10000)]
+    emails: Vec<ProbeAddress>,
     /// Heard, and not heeded.
     #[schema(max_length = 64)]
     provider: Option<String>,
