@@ -21,9 +21,9 @@ checks.positive_data_acceptance.expected-statuses = ["2xx", "401", "403", "404",
 include-path = "/api/v1/verify/csv"
 checks.positive_data_acceptance.expected-statuses = ["2xx", "400", "401", "403", "404", "409", "422", "5xx"]
 
-# Nor how early a deadline is too early, nor what is a domain.
+# Nor how early a deadline is too early, nor what is a name, a domain or more than white space.
 [[operations]]
-include-path-regex = "^/client/(attempt|jobs/(finder|probe-batch))$"
+include-path-regex = "^/client/(attempt|probe|probe/batch|jobs/(finder|probe-batch))$"
 checks.positive_data_acceptance.expected-statuses = ["2xx", "401", "403", "404", "409", "422", "429", "5xx"]
 
 # Of a job that goes on there is no artifact, and of one that is over, at some time, no more.
