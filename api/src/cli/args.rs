@@ -113,7 +113,7 @@ pub(super) struct VerifyArgs {
 #[derive(Debug, ClapArgs)]
 pub(super) struct FindArgs {
     /// The full name; `-` reads one person per line from standard input: a name, a tab and a domain, or
-    /// {"full_name": …, "email_domain": …, "colleagues": […]}
+    /// `{"full_name": …, "email_domain": …, "colleagues": […]}`
     #[arg(value_name = "NAME")]
     pub name: String,
     /// The company's domain, or the address of its web site

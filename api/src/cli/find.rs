@@ -78,7 +78,7 @@ fn list(settings: &Settings, source: Source, args: &FindArgs, memory: &Remembere
             _ => Vec::new(),
         };
         let error = person.err().map(|error| error.to_string());
-        Candidates { input: Input::of(&input), candidates: &candidates, error: error.as_deref() }
+        Candidates { input: Input::of(&input), ranked: &candidates, error: error.as_deref() }
             .write(&mut out, args.format)
     })?;
     Ok(out.flush()?)

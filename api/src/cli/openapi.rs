@@ -5,15 +5,13 @@ use std::io::{self, Write as _};
 
 use anyhow::Result;
 
-use super::Usage;
 use crate::{access::Facade, http};
 
 /// Prints the document of a facade, or the whole.
 pub(super) fn run(facade: Option<Facade>) -> Result<()> {
     let document = match facade {
         None => http::whole(),
-        Some(facade) => http::document_of(facade)
-            .ok_or_else(|| Usage(format!("nothing of `{}` is served by this version", facade.word())))?,
+        Some(facade) => http::document_of(facade),
     };
     Ok(writeln!(io::stdout(), "{}", document.to_pretty_json()?)?)
 }

@@ -18,7 +18,7 @@ static WHOLE: LazyLock<Option<Tagged>> = LazyLock::new(|| written(&whole()));
 
 /// Those of the products, in the order of `Facade::ALL`.
 static PARTS: LazyLock<[Option<Tagged>; Facade::ALL.len()]> =
-    LazyLock::new(|| Facade::ALL.map(|facade| written(&document_of(facade)?)));
+    LazyLock::new(|| Facade::ALL.map(|facade| written(&document_of(facade))));
 
 fn written(document: &OpenApi) -> Option<Tagged> {
     Some(Tagged::new(serde_json::to_vec(document).ok()?, JSON))
@@ -29,10 +29,10 @@ pub(super) async fn document(headers: HeaderMap) -> Response {
     WHOLE.as_ref().map_or_else(|| Shape::Ours.refuse(&Refusal::Internal), |whole| whole.answer(&headers))
 }
 
-/// The endpoint of a product's own. One that is not served has none.
+/// The endpoint of a product's own.
 pub(super) async fn document_for(facade: Facade, headers: HeaderMap) -> Response {
     let of_facade = Facade::ALL.iter().position(|one| *one == facade).and_then(|at| PARTS[at].as_ref());
-    of_facade.map_or_else(|| Shape::Ours.refuse(&Refusal::NoRoute), |document| document.answer(&headers))
+    of_facade.map_or_else(|| Shape::Ours.refuse(&Refusal::Internal), |document| document.answer(&headers))
 }
 
 /// Where a product's document is.
@@ -49,12 +49,12 @@ pub(super) const fn name_of(facade: Facade) -> &'static str {
     }
 }
 
-/// The document of a facade alone. None: it has no endpoints here.
-pub(crate) fn document_of(facade: Facade) -> Option<OpenApi> {
+/// The document of a facade alone.
+pub(crate) fn document_of(facade: Facade) -> OpenApi {
     match facade {
-        Facade::EmailVerifier => Some(email_verifier::document()),
-        Facade::Relentless => Some(relentless::document()),
-        Facade::Tasks => Some(tasks::document()),
+        Facade::EmailVerifier => email_verifier::document(),
+        Facade::Relentless => relentless::document(),
+        Facade::Tasks => tasks::document(),
     }
 }
 
@@ -67,10 +67,12 @@ pub(crate) fn whole() -> OpenApi {
         .description(Some("Finds out whether email addresses work, without sending mail."))
         .license(Some(LicenseBuilder::new().name(license).identifier(Some(license)).build()))
         .build();
-    let part = |facade| {
-        Some(merged::Part { name: name_of(facade), word: facade.word(), document: document_of(facade)? })
+    let part = |facade: Facade| merged::Part {
+        name: name_of(facade),
+        word: facade.word(),
+        document: document_of(facade),
     };
-    merged::merged(OpenApiBuilder::new().info(info).build(), Facade::ALL.into_iter().filter_map(part))
+    merged::merged(OpenApiBuilder::new().info(info).build(), Facade::ALL.into_iter().map(part))
 }
 
 #[cfg(test)]
@@ -83,8 +85,7 @@ mod tests {
     fn the_whole_has_every_operation_of_every_product() {
         let whole = serde_json::to_value(whole()).unwrap();
         for facade in Facade::ALL {
-            let Some(document) = document_of(facade) else { continue };
-            let document = serde_json::to_value(document).unwrap();
+            let document = serde_json::to_value(document_of(facade)).unwrap();
             for (path, methods) in document["paths"].as_object().unwrap() {
                 for (method, operation) in methods.as_object().unwrap() {
                     let told = &whole["paths"][path][method];
@@ -115,7 +116,7 @@ mod tests {
 
     #[test]
     fn every_schema_that_is_referred_to_is_there() {
-        for document in Facade::ALL.into_iter().filter_map(document_of).chain([whole()]) {
+        for document in Facade::ALL.into_iter().map(document_of).chain([whole()]) {
             let document = serde_json::to_value(document).unwrap();
             for schema in schemas(&document) {
                 assert!(document["components"]["schemas"].get(&schema).is_some(), "{schema}");

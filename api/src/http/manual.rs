@@ -123,6 +123,11 @@ const SECTIONS: [Section; 2] = [
                 text: include_str!("../../../docs/relentless.md"),
             },
             Page {
+                name: "tasks",
+                about: "The tasks product: where it goes beyond the product, its words, its limits, and what is used up.",
+                text: include_str!("../../../docs/tasks.md"),
+            },
+            Page {
                 name: "plugins",
                 about: "Checks of one's own, as WebAssembly components.",
                 text: include_str!("../../../docs/plugins.md"),

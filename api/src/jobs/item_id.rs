@@ -33,13 +33,6 @@ fn name(job: Uuid, named: Named, row: u32) -> Uuid {
     Builder::from_custom_bytes(octets).into_uuid()
 }
 
-/// The row of which this is the name, if it is one of this job's.
-pub(crate) fn row_of(job: Uuid, item: Uuid) -> Option<u32> {
-    let octets = item.as_bytes();
-    let row = u32::from_be_bytes([octets[9], octets[10], octets[11], octets[12]]);
-    (item_id(job, row) == item).then_some(row)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -51,11 +44,9 @@ mod tests {
         let items: Vec<Uuid> = rows.iter().map(|row| item_id(job, *row)).collect();
         assert!(items.is_sorted_by(|one, next| one < next));
         for (row, item) in rows.iter().zip(&items) {
-            assert_eq!((row_of(job, *item), row_of(other, *item)), (Some(*row), None));
+            assert_ne!(item_id(other, *row), *item);
             assert_eq!(item.get_version_num(), 8);
             assert_ne!(email_id(job, *row), *item);
-            assert_eq!(row_of(job, email_id(job, *row)), None);
         }
-        assert_eq!(row_of(job, job), None);
     }
 }

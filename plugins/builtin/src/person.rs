@@ -5,7 +5,7 @@ use std::fmt;
 
 use mailsonde_engine::Address;
 
-use crate::syntax::{self, Policy};
+use crate::grammar::{self, Policy};
 
 /// Characters of a full name.
 pub const NAME_MAX: usize = 200;
@@ -111,8 +111,8 @@ fn domain(written: &str) -> Option<Box<str>> {
         _ => host,
     };
     let host = host.strip_suffix('.').unwrap_or(host);
-    // Read as the syntax of addresses reads it, with somebody before the sign.
-    let address: Address = syntax::parse(&format!("a@{host}"), Policy::Strict).ok()?;
+    // Read as an address is read, with somebody before the sign.
+    let address: Address = grammar::parse(&format!("a@{host}"), Policy::Strict).ok()?;
     let host = address.domain();
     // A domain of that name may itself be a company's: `www.com`.
     let without = host.strip_prefix("www.").filter(|rest| rest.contains('.'));

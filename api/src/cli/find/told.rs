@@ -3,7 +3,9 @@
 use std::io::{self, BufWriter, Write};
 
 use anstream::AutoStream;
-use mailsonde_engine::{Candidate, Category, Confidence, Finding, Guess, MailboxState, Reason, Verdict};
+use mailsonde_engine::{
+    Address, Candidate, Category, Confidence, Finding, Guess, MailboxState, Reason, Verdict,
+};
 use serde::Serialize;
 
 use crate::{
@@ -48,7 +50,7 @@ impl<'a> Input<'a> {
 /// Addresses of which nobody was asked.
 pub(super) struct Candidates<'a> {
     pub(super) input: Input<'a>,
-    pub(super) candidates: &'a [Candidate],
+    pub(super) ranked: &'a [Candidate],
     pub(super) error: Option<&'a str>,
 }
 
@@ -77,7 +79,7 @@ impl<'a> Candidates<'a> {
             let chance = rounded(guess.chance);
             Listed { address: address.as_str(), format: &guess.format, chance, mailbox: None }
         };
-        let candidates: Vec<Listed<'_>> = self.candidates.iter().map(listed).collect();
+        let candidates: Vec<Listed<'_>> = self.ranked.iter().map(listed).collect();
         if format != FindFormat::Human {
             return json(out, format, &Object { input: &self.input, candidates, error: self.error });
         }
@@ -131,7 +133,7 @@ impl<'a> Found<'a> {
         Self {
             input: Input::of(&verdict.input),
             outcome,
-            address: verdict.address.as_ref().filter(|_| is_found).map(|address| address.as_str()),
+            address: verdict.address.as_ref().filter(|_| is_found).map(Address::as_str),
             format: tried.filter(|_| is_found).map(|guess| &*guess.format),
             category: judgement.category,
             reason: judgement.reason.as_ref(),

@@ -78,7 +78,7 @@ pub(super) struct HistoryItem {
     path = "/client/history",
     tag = "Account",
     params(
-        ("page" = Option<i64>, Query, minimum = 1, maximum = 2147483647, description = "From 1 on; 1 where nothing is said"),
+        ("page" = Option<i64>, Query, minimum = 1, maximum = 2_147_483_647, description = "From 1 on; 1 where nothing is said"),
         ("page_size" = Option<i64>, Query, minimum = 1, maximum = 25, description = "25 where nothing is said"),
         ("request_type" = Option<RequestType>, Query, description = "Only these"),
         ("state" = Option<StateWord>, Query, description = "Only these"),

@@ -90,7 +90,7 @@ pub(super) struct JobDetail {
     path = "/client/jobs",
     tag = "Jobs",
     params(
-        ("page" = Option<i64>, Query, minimum = 1, maximum = 2147483647, description = "From 1 on; 1 where nothing is said"),
+        ("page" = Option<i64>, Query, minimum = 1, maximum = 2_147_483_647, description = "From 1 on; 1 where nothing is said"),
         ("page_size" = Option<i64>, Query, minimum = 1, maximum = 100, description = "25 where nothing is said"),
         ("job_type" = Option<JobType>, Query, description = "Only these"),
         ("status" = Option<StatusWord>, Query, description = "Only these; `running` is `processing`"),
@@ -139,7 +139,7 @@ pub(super) async fn list_jobs(
     tag = "Jobs",
     params(
         ("job_id" = Uuid, Path, description = "A UUID"),
-        ("page" = Option<i64>, Query, minimum = 1, maximum = 2147483647, description = "From 1 on; 1 where nothing is said"),
+        ("page" = Option<i64>, Query, minimum = 1, maximum = 2_147_483_647, description = "From 1 on; 1 where nothing is said"),
         ("page_size" = Option<i64>, Query, minimum = 1, maximum = 100, description = "50 where nothing is said"),
     ),
     responses(
