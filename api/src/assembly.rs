@@ -18,6 +18,7 @@ use mailsonde_builtin::{
 };
 use mailsonde_config::{ConfigError, OnFault, Settings, SlotConfig, StageSection, did_you_mean, nearest};
 use mailsonde_engine::{Check, Facts, Pipeline, PipelineError, Policy, Pure, Slot, Stage};
+use mailsonde_net::SmtpConfig;
 use serde::Deserialize;
 
 pub(crate) use choice::{Choice, asks_mail_servers};
@@ -156,7 +157,9 @@ pub const STAGES: &[StageKind] = &[
         name: "reverse-dns",
         writes: &["dns.reverse"],
         build: |section, parts| {
-            Ok(Arc::new(reverse_dns::ReverseDns::new(section.options()?, parts.resolver()?)))
+            let destinations = parts.settings.section::<SmtpConfig>("smtp")?.destinations;
+            let allowed = Arc::new(move |address| destinations.allow(address));
+            Ok(Arc::new(reverse_dns::ReverseDns::new(section.options()?, parts.resolver()?, allowed)))
         },
     },
 ];

@@ -45,6 +45,11 @@ pub(crate) fn told_by(verdict: &Verdict) -> Vec<Seen> {
     }
 }
 
+/// How much is known of a domain.
+fn sum(counts: &FormatCounts) -> f64 {
+    counts.iter().map(|(_, count)| count).sum()
+}
+
 /// The formats that an address looks like.
 fn looks(address: &Address) -> Vec<Seen> {
     let domain = address.domain();
@@ -83,7 +88,11 @@ impl Remembered {
             }
         }
         if domains.len() > DOMAINS_MAX {
-            domains.retain(|_, counts| counts.iter().map(|(_, count)| count).sum::<f64>() > 1.0);
+            // Half of them, so that it is not done for each that comes.
+            let mut sums: Vec<f64> = domains.values().map(sum).collect();
+            sums.sort_unstable_by(f64::total_cmp);
+            let median = sums[sums.len() / 2];
+            domains.retain(|_, counts| sum(counts) > median);
         }
     }
 

@@ -97,12 +97,12 @@ fn every_stop_word_is_explained() {
 
 #[test]
 fn the_defaults_are_fine() {
-    assert_eq!(check(""), "find verify");
+    assert_eq!(check(""), "find tasks verify");
 }
 
 #[test]
 fn pipelines_have_names_of_ones_own() {
-    assert_eq!(check("[pipeline.signup]\nstages = ['syntax', 'disposable']"), "find signup verify");
+    assert_eq!(check("[pipeline.signup]\nstages = ['syntax', 'disposable']"), "find signup tasks verify");
 }
 
 #[test]

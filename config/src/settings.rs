@@ -197,7 +197,7 @@ mod tests {
     type Table = BTreeMap<String, toml::Value>;
 
     /// The tables of default.toml.
-    const SECTIONS: [&str; 11] = [
+    const SECTIONS: [&str; 13] = [
         "pipeline",
         "stage",
         "dns",
@@ -209,6 +209,8 @@ mod tests {
         "jobs",
         "webhooks",
         "http",
+        "relentless",
+        "tasks",
     ];
 
     #[derive(Debug, Deserialize)]
@@ -226,7 +228,8 @@ mod tests {
     fn the_defaults_are_right() {
         let settings = Settings::assemble(None, &[]).unwrap();
         settings.sections(&SECTIONS).unwrap();
-        let stages = settings.pipelines().unwrap().remove("verify").unwrap().stages;
+        let pipelines = settings.pipelines().unwrap();
+        let stages: Vec<String> = pipelines.into_values().flat_map(|pipeline| pipeline.stages).collect();
         for name in &stages {
             assert!(settings.stages().any(|known| known == name), "[stage.{name}] is missing");
         }

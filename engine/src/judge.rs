@@ -232,7 +232,7 @@ impl<'a> Seen<'a> {
                 Finding::History(HistoryFact::Confirmed) => seen.confirmed = true,
                 Finding::RiskList(source) => seen.risk = Some(*source),
                 Finding::DuplicateOf(_) => seen.duplicate = true,
-                Finding::Fault(fault) if hides_the_mailbox(fault) => seen.fault = Some(fault),
+                Finding::Fault(fault) if fault.hides_the_mailbox() => seen.fault = Some(fault),
                 Finding::Opinion(opinion) => seen.opinions.push(opinion),
                 Finding::Fault(_)
                 | Finding::Operator(_)
@@ -339,9 +339,4 @@ impl<'a> Seen<'a> {
             alias: self.alias,
         }
     }
-}
-
-/// Only the loss of an answer about the mailbox makes it unknown; a lost flag does not.
-fn hides_the_mailbox(fault: &Fault) -> bool {
-    fault.lost.iter().any(|key| matches!(&**key, "dns.route" | "smtp.reply"))
 }

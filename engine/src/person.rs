@@ -3,7 +3,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Address, Deferral, MailboxState, Policy, Subject, judge::mailbox_state};
+use crate::{
+    Address, Deferral, FaultCause, Finding, MailboxState, Policy, ProbeFailure, Subject, judge::mailbox_state,
+};
 
 /// An address that a person may have.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,8 +33,10 @@ pub struct Guess {
 pub(crate) fn speak_for(person: &mut Subject, candidates: Vec<Subject>, policy: Policy) {
     let states: Vec<MailboxState> =
         candidates.iter().map(|candidate| mailbox_state(candidate.findings(), policy)).collect();
-    // Of equals the first, which was the likeliest.
-    let speaker = (0..candidates.len()).min_by_key(|position| (standing(states[*position]), *position));
+    // Of equals one who may still be asked, and else the first, which was the likeliest.
+    let speaker = (0..candidates.len()).min_by_key(|position| {
+        (standing(states[*position]), !was_cut_off(&candidates[*position]), *position)
+    });
     if let Some(speaker) = speaker {
         let said = &candidates[speaker];
         person.address.clone_from(&said.address);
@@ -47,6 +51,15 @@ pub(crate) fn speak_for(person: &mut Subject, candidates: Vec<Subject>, policy: 
     person.candidates = candidates;
 }
 
+/// Nobody got to ask about it: time was over, or it was not its turn.
+fn was_cut_off(candidate: &Subject) -> bool {
+    candidate.findings().any(|finding| match finding {
+        Finding::Fault(fault) => matches!(fault.cause, FaultCause::Canceled | FaultCause::RequestDeadline),
+        Finding::ProbeFailed(failure) => *failure == ProbeFailure::NotItsTurn,
+        _ => false,
+    })
+}
+
 /// Who speaks before whom. A person is found when one candidate is accepted, and not to be found when all are refused: one
 /// of whom nobody knows may be the one.
 fn standing(state: MailboxState) -> u8 {
@@ -57,8 +70,8 @@ fn standing(state: MailboxState) -> u8 {
     match state {
         Accepted | CatchAllConfirmed => 0,
         CatchAll => 1,
-        Full => 2,
-        Unanswered => 3,
+        Unanswered => 2,
+        Full => 3,
         Unchecked => 4,
         NotFound | Disabled | NoDomain | NoMailHost | NoMail | NonAsciiUnsupported => 5,
         Invalid => 6,

@@ -57,6 +57,7 @@ impl Check for Asks {
             "no" => ReplyClass::NoSuchMailbox,
             "full" => ReplyClass::Full,
             "wait" => ReplyClass::Greylisted,
+            "turn" => return outcome.found(Finding::ProbeFailed(ProbeFailure::NotItsTurn)),
             "mute" => return outcome.found(Finding::ProbeFailed(ProbeFailure::Timeout)),
             "poison" => panic!("as scripted"),
             _ => return,
@@ -111,7 +112,9 @@ async fn the_candidate_that_says_most_speaks_for_the_person() {
         ("yes1 yes2", Accepted, "yes1"),
         ("mute1 no2 yes3", Accepted, "yes3"),
         ("all1 none2", CatchAll, "all1"),
-        ("no1 full2 mute3", Full, "full2"),
+        ("no1 full2 mute3", Unanswered, "mute3"),
+        ("no1 full2 no3", Full, "full2"),
+        ("mute1 turn2 no3", Unanswered, "turn2"),
         ("no1 mute2 wait3", Unanswered, "mute2"),
         ("no1 no2 no3", NotFound, "no1"),
         ("no1 poison2", Unanswered, "poison2"),
@@ -141,9 +144,9 @@ async fn a_person_is_one_subject_with_what_was_found_of_the_speaker() {
 
 #[tokio::test]
 async fn whoever_was_put_off_puts_the_person_off_unless_another_is_found() {
-    let subjects = run(&["wait1 no2", "wait1 yes2"]).await;
+    let subjects = run(&["wait1 no2", "wait1 yes2", "full1 wait2"]).await;
     assert_eq!(subjects[0].deferral().map(|deferral| deferral.egress), Some(EgressId(3)));
-    assert_eq!(subjects[1].deferral(), None);
+    assert_eq!((subjects[1].deferral(), subjects[2].deferral()), (None, subjects[0].deferral()));
     // Candidates come back as whom the server knows.
     let mut batch = Batch::new(vec![subjects[0].again()]);
     pipeline().run(&Context::within(Duration::from_secs(10)), &mut batch).await;

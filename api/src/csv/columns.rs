@@ -89,6 +89,11 @@ pub(crate) fn is_plausible(cell: &[u8]) -> bool {
         && !cell.iter().any(|octet| octet.is_ascii_whitespace() || octet.is_ascii_control())
 }
 
+/// Columns of addresses are called so.
+pub(crate) fn is_name(name: &str) -> bool {
+    NAMES.contains(&&*fold(name))
+}
+
 /// A name without case, accents, and everything but letters and digits.
 pub(crate) fn fold(name: &str) -> String {
     name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).map(without_accent).collect()
@@ -138,7 +143,7 @@ impl Content {
 pub(crate) fn find(header: Option<&[String]>, contents: &[Content]) -> Option<usize> {
     let content = |column: usize| contents.get(column).copied().unwrap_or_default();
     let named = header.unwrap_or_default().iter().enumerate();
-    let named = named.filter(|(_, name)| NAMES.contains(&&*fold(name))).map(|(column, _)| column);
+    let named = named.filter(|(_, name)| is_name(name)).map(|(column, _)| column);
     // The first of several that are equally good.
     let by_name =
         named.reduce(

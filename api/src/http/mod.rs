@@ -36,6 +36,7 @@ mod hosts;
 mod idempotency;
 mod invalid;
 mod manual;
+mod moments;
 mod ongoing;
 mod paced;
 mod peer;
@@ -64,6 +65,7 @@ pub(crate) use self::{
     guard::{Caller, Guarded, guarded},
     idempotency::Ticket,
     invalid::Invalid,
+    moments::moment_of,
     rate::Limiter,
     reference::REFERENCE,
     refusal::{Refusal, SOON},

@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use mailsonde_engine::{FaultCause, Finding, Policy, ProbeFailure, Subject};
+use mailsonde_engine::{Fault, FaultCause, Finding, Policy, ProbeFailure, Subject};
 use tokio::time::Instant;
 
 use super::{
@@ -108,9 +108,10 @@ struct ChunkRun {
     leased: Leased,
 }
 
-/// Some stage did not get to this subject, for this cause.
+/// What is asked about the mailbox was not asked of this subject, for this cause. For a flag alone nobody is asked again.
 fn has_fault(subject: &Subject, cause: FaultCause) -> bool {
-    subject.findings().any(|finding| matches!(finding, Finding::Fault(fault) if fault.cause == cause))
+    let is_so = |fault: &Fault| fault.cause == cause && fault.hides_the_mailbox();
+    subject.findings().any(|finding| matches!(finding, Finding::Fault(fault) if is_so(fault)))
 }
 
 /// Nobody asked about this subject: its turn did not come.

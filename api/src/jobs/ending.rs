@@ -12,7 +12,7 @@ use super::{aside::aside, results};
 use crate::{
     facade::{
         relentless,
-        tasks::{self, completed},
+        tasks::{self, completed, credits},
     },
     store::{
         Retries, Store, StoreError,
@@ -120,19 +120,19 @@ async fn of_task(
     .await
 }
 
-/// What there is to bill: nobody pays for what is unknown, nor twice for the same address. Tasks know of full mailboxes, which
-/// alone are risky there, as unknown.
+/// What there is to bill: nobody pays for what is unknown, nor twice for the same address. Tasks have more that is unknown.
 fn outcome(counts: &[i32], is_of_tasks: bool) -> Outcome {
     let of = |category| {
         let place = Category::ALL.iter().position(|known| *known == category);
         place.and_then(|place| counts.get(place)).copied().map_or(0, i64::from)
     };
     let all: i64 = counts.iter().copied().map(i64::from).sum();
-    let full = if is_of_tasks { of(Category::Risky) } else { 0 };
-    Outcome {
-        billable: all - of(Category::Duplicate) - of(Category::Unknown) - full,
-        invalid: of(Category::InvalidSyntax),
-    }
+    let billable = if is_of_tasks {
+        credits::cost_of(counts)
+    } else {
+        all - of(Category::Duplicate) - of(Category::Unknown)
+    };
+    Outcome { billable, invalid: of(Category::InvalidSyntax) }
 }
 
 /// Ends a job if nothing of it is left to do. Looks first: ending stops those who write.

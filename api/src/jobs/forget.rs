@@ -6,14 +6,15 @@
 //! Of a file, all of the row goes, as it is found by its column of addresses (`sheet`).
 //! An answer goes as a whole: who asks again, with the same key, asks anew.
 
+mod answered;
 mod sheet;
 
 use std::collections::{HashMap, HashSet};
 
-use mailsonde_engine::Address;
+use mailsonde_engine::{Address, MailboxState, Verdict};
 
 use super::{
-    person::{is_of, tokens_of},
+    person::{is_of, may_be_of, tokens_of},
     rows::{
         items,
         verdicts::{self, Judged},
@@ -24,7 +25,6 @@ use crate::store::{
     forget::{Rewriting, clients, holders},
     history, idempotency,
     keys::{Keyring, Row, ShortToken},
-    requests,
     tasks::ChunkId,
 };
 
@@ -68,7 +68,7 @@ pub(crate) async fn forget(store: &Store, person: &Address) -> Result<Forgotten,
         }
         rows.extend(sheet::forget(store.keys(), &mut client, of, person, &tokens).await?);
         answers += idempotency::forget(&mut client, of, &tokens).await?;
-        requests += requests::forget(&mut client, of, &tokens).await?;
+        requests += answered::forget(store.keys(), &mut client, of, person, &tokens).await?;
     }
     // At last: whoever was at work might have remembered the mailbox meanwhile.
     let history = history::forget(&client, store.keys(), person).await?;
@@ -86,20 +86,28 @@ async fn rewrite(
     let row = Row::Chunk { job: id.job, no: id.no };
     let mut items = items::read(&keys.open(row, &rewriting.sealed)?)?;
     let inputs: HashMap<u32, Box<str>> = items.iter().map(|item| (item.row, item.input.clone())).collect();
+    let mut known = Vec::new();
+    let mut found: HashMap<u32, Address> = HashMap::new();
+    for (no, sealed) in rewriting.parts().await? {
+        let row = Row::Part { job: id.job, chunk: id.no, no };
+        let plain = keys.open(row, &sealed)?;
+        let verdicts = verdicts::read(&plain, |row| inputs.get(&row).cloned())?;
+        let accepted = verdicts.iter().filter(|judged| is_found(&judged.verdict));
+        found.extend(accepted.filter_map(|judged| Some((judged.row, judged.verdict.address.clone()?))));
+        known.push((no, row, verdicts));
+    }
     let mut tokens = rewriting.tokens.clone();
     let mut rows = HashSet::new();
     for (item, token) in items.iter_mut().zip(tokens.chunks_exact_mut(size_of::<ShortToken>())) {
-        if wanted.iter().any(|wanted| wanted[..] == *token) && is_of(&item.input, person) {
+        let is_meant = is_of(&item.input, person) || may_be_of(&item.input, found.get(&item.row), person);
+        if wanted.iter().any(|wanted| wanted[..] == *token) && is_meant {
             item.input = "".into();
             token.fill(0);
             rows.insert(item.row);
         }
     }
     let mut parts = Vec::new();
-    for (no, sealed) in rewriting.parts().await? {
-        let row = Row::Part { job: id.job, chunk: id.no, no };
-        let plain = keys.open(row, &sealed)?;
-        let mut verdicts = verdicts::read(&plain, |row| inputs.get(&row).cloned())?;
+    for (no, row, mut verdicts) in known {
         let mut of_person = verdicts.iter_mut().filter(|judged| rows.contains(&judged.row)).peekable();
         if of_person.peek().is_some() {
             of_person.for_each(strip);
@@ -109,6 +117,11 @@ async fn rewrite(
     let sealed = keys.seal(row, &items::write(&items));
     rewriting.finish(&sealed, &tokens, &parts).await?;
     Ok(rows)
+}
+
+/// Whose address it is, is known.
+fn is_found(verdict: &Verdict) -> bool {
+    matches!(verdict.judgement.mailbox, MailboxState::Accepted | MailboxState::CatchAllConfirmed)
 }
 
 /// Leaves of a verdict what is counted.

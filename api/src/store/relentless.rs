@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use deadpool_postgres::{GenericClient, Transaction};
+use deadpool_postgres::{Client, GenericClient, Transaction};
 use jiff::Timestamp;
 use tokio_postgres::Row;
 use uuid::Uuid;
@@ -49,6 +49,9 @@ select coalesce(sum(requests) filter (where created_at > now() - $2::float8 * in
         where created_at >= date_trunc('month', now() at time zone 'UTC') at time zone 'UTC'), 0)::bigint as used,
     coalesce(sum(reserved), 0)::bigint as reserved
 from asked";
+
+/// Whoever has asked that much waits no longer for the sum, and the connection is free again.
+const USAGE_PATIENCE: &str = "set transaction read only; set local statement_timeout = '2s'";
 
 /// The terms of a job on its way in.
 #[derive(Debug, Clone)]
@@ -164,13 +167,12 @@ pub(crate) async fn version(client: &impl GenericClient, job: Uuid) -> Result<St
 }
 
 /// What a client has used, in so many hours and in a week.
-pub(crate) async fn usage(
-    client: &impl GenericClient,
-    of: Uuid,
-    window_hours: u32,
-) -> Result<UsageRow, StoreError> {
-    let usage = client.prepare_cached(USAGE).await?;
-    let row = client.query_one(&usage, &[&of, &f64::from(window_hours)]).await?;
+pub(crate) async fn usage(client: &mut Client, of: Uuid, window_hours: u32) -> Result<UsageRow, StoreError> {
+    let tx = client.transaction().await?;
+    tx.batch_execute(USAGE_PATIENCE).await?;
+    let usage = tx.prepare_cached(USAGE).await?;
+    let row = tx.query_one(&usage, &[&of, &f64::from(window_hours)]).await?;
+    tx.commit().await?;
     Ok(UsageRow {
         in_window: row.get("in_window"),
         in_week: row.get("in_week"),

@@ -36,12 +36,20 @@ from (select count(*) as total from wanted) as whole
     left join request on request.id = page.id
 order by request.created_at desc, request.id desc";
 
-/// What was counted stays.
-pub(super) const FORGET: &str = "
-update request set sealed = null, tokens = ''
-where client = $1 and sealed is not null and exists (
+/// A page is counted as a whole: whoever has asked that much waits no longer for it, and the connection is free again.
+const PAGE_PATIENCE: &str = "set transaction read only; set local statement_timeout = '2s'";
+
+/// Some of those in which one of the tokens may stand.
+pub(super) const HOLDERS: &str = "
+select id, sealed from request
+where client = $1 and id > $3 and sealed is not null and exists (
     select from unnest($2::bytea[]) as wanted (token) where position(token in tokens) > 0
-)";
+)
+order by id limit 1000";
+
+/// What was counted stays.
+pub(super) const FORGET: &str =
+    "update request set sealed = null, tokens = '' where id = any($1) and sealed is not null";
 
 pub(super) const FORGET_OLD: &str = "
 delete from request where id in (select id from request where expires_at < now() limit $1)";
@@ -124,14 +132,17 @@ async fn insert(
 
 /// A page of requests, the newest first, and how many there are in all.
 pub(crate) async fn page(
-    client: &impl GenericClient,
+    client: &mut Client,
     wanted: Wanted<'_>,
     limit: i64,
     offset: i64,
 ) -> Result<(Vec<RequestRow>, i64), StoreError> {
-    let page = client.prepare_cached(PAGE).await?;
+    let tx = client.transaction().await?;
+    tx.batch_execute(PAGE_PATIENCE).await?;
+    let page = tx.prepare_cached(PAGE).await?;
     let parameters: [Parameter<'_>; 5] = [&wanted.client, &wanted.kind, &wanted.state, &limit, &offset];
-    let rows = client.query(&page, &parameters).await?;
+    let rows = tx.query(&page, &parameters).await?;
+    tx.commit().await?;
     let total = rows.first().map_or(0, |row| row.get("total"));
     let known = rows.iter().filter(|row| row.get::<_, Option<Uuid>>("id").is_some());
     Ok((known.map(RequestRow::from).collect(), total))
@@ -151,14 +162,26 @@ impl From<&Row> for RequestRow {
     }
 }
 
-/// Removes from a client's requests those in which one of the tokens stands. Returns how many there were.
-pub(crate) async fn forget(client: &mut Client, of: Uuid, tokens: &[ShortToken]) -> Result<u64, StoreError> {
+/// The next requests of a client in which one of the tokens may stand, by their ids: what is sealed of each. None when there
+/// are no more.
+pub(crate) async fn holders(
+    client: &mut Client,
+    of: Uuid,
+    tokens: &[ShortToken],
+    after: Uuid,
+) -> Result<Vec<(Uuid, Vec<u8>)>, StoreError> {
     let tx = client.transaction().await?;
     // All requests of the client are looked at.
     tx.batch_execute("set local statement_timeout = 0").await?;
     let tokens: Vec<&[u8]> = tokens.iter().map(<[u8; 8]>::as_slice).collect();
-    let forget = tx.prepare_cached(FORGET).await?;
-    let forgotten = tx.execute(&forget, &[&of, &tokens]).await?;
+    let holders = tx.prepare_cached(HOLDERS).await?;
+    let rows = tx.query(&holders, &[&of, &tokens, &after]).await?;
     tx.commit().await?;
-    Ok(forgotten)
+    Ok(rows.iter().map(|row| (row.get("id"), row.get("sealed"))).collect())
+}
+
+/// Removes what is sealed of requests. Returns of how many there was something.
+pub(crate) async fn forget(client: &impl GenericClient, ids: &[Uuid]) -> Result<u64, StoreError> {
+    let forget = client.prepare_cached(FORGET).await?;
+    Ok(client.execute(&forget, &[&ids]).await?)
 }

@@ -125,6 +125,7 @@ const STATEMENTS: &[&str] = &[
     requests::ADD,
     requests::FORGET,
     requests::FORGET_OLD,
+    requests::HOLDERS,
     requests::PAGE,
     retention::DROP_CHUNKS,
     retention::DROP_HEADERS,

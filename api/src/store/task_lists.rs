@@ -50,11 +50,17 @@ group by day order by day";
 /// All months in which something was used, the earliest first.
 pub(super) const MONTHS: &str = "select month, settled from usage where client = $1 order by month";
 
-/// Tasks that have ended, in the order in which they did.
+/// Tasks that have ended, in the order in which they did: so many of the last.
 pub(super) const COSTS: &str = "
-select id, items, counts, created_at, ended_at from job
-where client = $1 and facade = 'tasks' and ended_at is not null and counts is not null
+select id, items, counts, created_at, ended_at from (
+    select id, items, counts, created_at, ended_at from job
+    where client = $1 and facade = 'tasks' and ended_at is not null and counts is not null
+    order by ended_at desc, id desc limit $2
+) as last
 order by ended_at, id";
+
+/// Tasks of which it is told what each has cost: a few megabytes. What earlier ones did is told with the rest of their month.
+const COSTS_MAX: i64 = 10_000;
 
 /// Which tasks are wanted.
 #[derive(Debug, Clone, Copy)]
@@ -160,7 +166,7 @@ pub(crate) async fn months(client: &impl GenericClient, of: Uuid) -> Result<Vec<
     Ok(rows.iter().map(|row| Month { month: row.get("month"), settled: row.get("settled") }).collect())
 }
 
-/// The tasks of a client that have ended, in the order in which they did, while they are known.
+/// The last tasks of a client that have ended, in the order in which they did, while they are known.
 pub(crate) async fn costs(client: &impl GenericClient, of: Uuid) -> Result<Vec<Cost>, StoreError> {
     let costs = client.prepare_cached(COSTS).await?;
     let cost = |row: &Row| Cost {
@@ -170,7 +176,7 @@ pub(crate) async fn costs(client: &impl GenericClient, of: Uuid) -> Result<Vec<C
         created_at: row.get("created_at"),
         ended_at: row.get("ended_at"),
     };
-    Ok(client.query(&costs, &[&of]).await?.iter().map(cost).collect())
+    Ok(client.query(&costs, &[&of, &COSTS_MAX]).await?.iter().map(cost).collect())
 }
 
 /// A page of tasks, the newest first, and how many there are in all.

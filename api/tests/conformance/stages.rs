@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use mailsonde_builtin::{
-    alias, disposable, dns, domain_trust, free_provider, history, lists::Lists, random_pattern, reverse_dns,
-    role, smtp_probe, syntax, typo,
+    alias, disposable, dns, domain_trust, finder_permutation, free_provider, history, lists::Lists,
+    random_pattern, reverse_dns, role, smtp_probe, syntax, typo,
 };
 use mailsonde_engine::{Check, Pure, Resolver, Stage};
 use mailsonde_wasm::{Grant, Host, InstanceKind, PluginConfig};
 
 use crate::{
     guest::Guest,
-    world::{FakeDns, FakeHistory, FakeProber},
+    world::{FakeDns, FakeFormats, FakeHistory, FakeProber},
 };
 
 /// A stage under its name.
@@ -54,6 +54,14 @@ pub(crate) const STAGES: &[Candidate] = &[
         build: || Arc::new(history::Recall::new(history::Config::default(), Arc::new(FakeHistory))),
     },
     Candidate {
+        name: "finder-permutation",
+        build: || {
+            let config = finder_permutation::Config::default();
+            let (formats, resolver) = (Arc::new(FakeFormats), Arc::new(FakeDns));
+            Arc::new(finder_permutation::FinderPermutation::new(config, formats, resolver))
+        },
+    },
+    Candidate {
         name: "dns",
         build: || Arc::new(dns::Dns::new(dns::Config::default(), Arc::new(FakeDns), lists())),
     },
@@ -70,7 +78,10 @@ pub(crate) const STAGES: &[Candidate] = &[
     },
     Candidate {
         name: "reverse-dns",
-        build: || Arc::new(reverse_dns::ReverseDns::new(reverse_dns::Config::default(), Arc::new(FakeDns))),
+        build: || {
+            let config = reverse_dns::Config::default();
+            Arc::new(reverse_dns::ReverseDns::new(config, Arc::new(FakeDns), Arc::new(|_| true)))
+        },
     },
     Candidate { name: "plugin-fresh", build: || plugin("plugin-fresh", &measuring(), |_| {}) },
     Candidate {

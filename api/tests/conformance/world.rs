@@ -5,13 +5,13 @@ use std::{borrow::Cow, net::Ipv4Addr, sync::Arc, time::SystemTime};
 use mailsonde_builtin::syntax;
 use mailsonde_engine::{
     Address, Answer, Answered, Answers, Ask, BoxFuture, CatchAll, CatchAllSource, Check, DialogueStage,
-    EgressId, Facts, Finding, History, HistoryError, HistorySource, Lookup, LookupFailure, MailHost,
-    MailRoute, Outcome, ProbeFailure, Prober, Reading, RecordData, RecordKind, Remembered, ReplyClass,
-    Resolver, Strength, Subject,
+    EgressId, Facts, Finding, FormatCounts, Formats, History, HistoryError, HistorySource, Lookup,
+    LookupFailure, MailHost, MailRoute, Outcome, ProbeFailure, Prober, Reading, RecordData, RecordKind,
+    Remembered, ReplyClass, Resolver, Strength, Subject,
 };
 use tokio::sync::mpsc;
 
-/// Addresses of all kinds that stages know.
+/// Addresses of all kinds that stages know, and people who are to be found.
 pub(crate) const ADDRESSES: &[&str] = &[
     "jane.doe@example.com",
     "info@example.com",
@@ -28,6 +28,8 @@ pub(crate) const ADDRESSES: &[&str] = &[
     "jane@xn--bcher-kva.example",
     "\"jane doe\"@example.com",
     "jane@[192.0.2.1]",
+    "Jane Doe\texample.com",
+    "17\texample.com",
 ];
 
 /// Inputs that are hardly addresses. One has 10,000 octets.
@@ -93,9 +95,8 @@ impl Resolver for FakeDns {
                     Lookup::Found(Arc::from([RecordData::Address(Ipv4Addr::new(192, 0, 2, 1).into())]))
                 }
                 RecordKind::Txt => Lookup::Found(Arc::from([RecordData::Txt("v=spf1 -all".into())])),
-                RecordKind::Aaaa | RecordKind::Ns | RecordKind::Ds | RecordKind::Caa | RecordKind::Ptr => {
-                    Lookup::NoData
-                }
+                RecordKind::Aaaa | RecordKind::Ns | RecordKind::Ds | RecordKind::Caa => Lookup::NoData,
+                RecordKind::Ptr => Lookup::Found(Arc::from([RecordData::Present])),
             }
         })
     }
@@ -113,6 +114,25 @@ impl History for FakeHistory {
             tokio::task::yield_now().await;
             let long_ago = Remembered { source: HistorySource::Bounce, seen_at: SystemTime::UNIX_EPOCH };
             Ok(addresses.iter().map(|address| (address.local() == "refused").then_some(long_ago)).collect())
+        })
+    }
+}
+
+/// Knows how one domain makes addresses.
+pub(crate) struct FakeFormats;
+
+impl Formats for FakeFormats {
+    fn recall<'a>(
+        &'a self,
+        domains: &'a [&'a str],
+    ) -> BoxFuture<'a, Result<Vec<FormatCounts>, HistoryError>> {
+        Box::pin(async move {
+            tokio::task::yield_now().await;
+            let of = |domain: &&str| match *domain {
+                "example.com" => vec![("flast".into(), 2.0)],
+                _ => FormatCounts::new(),
+            };
+            Ok(domains.iter().map(of).collect())
         })
     }
 }

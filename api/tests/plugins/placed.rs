@@ -63,7 +63,7 @@ fn errors_stand_at_the_key_that_is_their_cause() {
         let found = check(&folder, &format!("[stage.mine]\n{table}"));
         assert!(found.starts_with(&format!("mailsonde.toml:{said}")), "{table}\n{found}");
     }
-    assert_eq!(check(&folder, "[stage.mine]\nwasm = 'DIR/seen.wat'"), "verify");
+    assert_eq!(check(&folder, "[stage.mine]\nwasm = 'DIR/seen.wat'"), "find tasks verify");
 }
 
 #[test]
@@ -77,7 +77,7 @@ fn a_plugin_has_a_name_of_its_own() {
         let found = check(&folder, &format!("[stage.{name}]\nwasm = 'DIR/seen.wat'"));
         assert_eq!(found, format!("mailsonde.toml:2: stage.{name}.wasm: {said}"));
     }
-    assert_eq!(check(&folder, "[stage.\"any name\"]\nwasm = 'DIR/seen.wat'"), "verify");
+    assert_eq!(check(&folder, "[stage.\"any name\"]\nwasm = 'DIR/seen.wat'"), "find tasks verify");
 }
 
 #[test]
@@ -90,7 +90,7 @@ fn stages_that_are_meant_are_suggested() {
         check(&folder, &pipeline("['syntax', 'blocklst']")),
         "mailsonde.toml:4: pipeline.signup.stages.1: unknown stage `blocklst`; did you mean `blocklist`?"
     );
-    assert_eq!(check(&folder, &pipeline("['syntax', 'blocklist']")), "signup verify");
+    assert_eq!(check(&folder, &pipeline("['syntax', 'blocklist']")), "find signup tasks verify");
     let stop_on = |word| format!("{plugin}[stage.dns]\nstop_on = ['{word}']");
     assert_eq!(
         check(&folder, &stop_on("blocklst")),
@@ -100,7 +100,7 @@ fn stages_that_are_meant_are_suggested() {
         check(&folder, &stop_on("syntax")),
         "mailsonde.toml:4: stage.dns.stop_on.0: the stage `syntax` has no opinions; only plugins have"
     );
-    assert_eq!(check(&folder, &stop_on("blocklist")), "verify");
+    assert_eq!(check(&folder, &stop_on("blocklist")), "find tasks verify");
 }
 
 #[test]
@@ -112,7 +112,7 @@ fn an_opinion_that_comes_later_stops_nothing() {
             "[stage.blocklist]\nwasm = 'DIR/seen.wat'\n[stage.dns]\nstop_on = ['blocklist']\n[pipeline.signup]\nstages = {stages}"
         )
     };
-    assert_eq!(check(&folder, &toml("['syntax', 'blocklist', 'dns']")), "signup verify");
+    assert_eq!(check(&folder, &toml("['syntax', 'blocklist', 'dns']")), "find signup tasks verify");
     assert_eq!(
         check(&folder, &toml("['syntax', 'dns', 'blocklist']")),
         "mailsonde.toml:4: stage.dns.stop_on.0: the stage `blocklist` does not stand before this one in the pipeline \
@@ -130,7 +130,7 @@ fn a_pipeline_whose_order_cannot_work_is_refused() {
             "[stage.first]\nwasm = 'DIR/first.wat'\n[stage.second]\nwasm = 'DIR/second.wat'\n[pipeline.signup]\nstages = {stages}"
         )
     };
-    assert_eq!(check(&folder, &toml("['syntax', 'first', 'dns', 'second']")), "signup verify");
+    assert_eq!(check(&folder, &toml("['syntax', 'first', 'dns', 'second']")), "find signup tasks verify");
     for (stages, position, fact) in [
         ("['dns', 'second', 'first']", 1, "first.seen"),
         ("['first', 'second', 'dns']", 1, "dns.operator"),

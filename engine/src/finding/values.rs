@@ -220,6 +220,13 @@ pub struct Fault {
     pub lost: Arc<[Box<str>]>,
 }
 
+impl Fault {
+    /// An answer about the mailbox was lost, which is unknown then; a lost flag does not make it so.
+    pub fn hides_the_mailbox(&self) -> bool {
+        self.lost.iter().any(|key| matches!(&**key, "dns.route" | "smtp.reply"))
+    }
+}
+
 /// Ways in which a stage fails a subject.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -56,11 +56,8 @@ impl<'a> Seen<'a> {
     fn place(&self, opinion: &Opinion, mailbox: &Mailbox, policy: Policy) -> Option<Place> {
         use MailboxState::{Accepted, CatchAll, CatchAllConfirmed, Invalid, Unanswered, Unchecked};
         let state = mailbox.state;
-        let is_about_address = matches!(
-            opinion.category,
-            Category::Disposable | Category::HighRisk | Category::RandomPattern | Category::Risky
-        );
-        if policy.of == Of::Mailbox && is_about_address {
+        // What is told of the mailbox alone is what servers say.
+        if policy.of == Of::Mailbox {
             return None;
         }
         let (place, may_enter) = match opinion.category {

@@ -15,14 +15,14 @@ use std::{
 use futures_util::{StreamExt, stream};
 use mailsonde_engine::{
     Address, Batch, BoxFuture, Candidate, Context, Facts, Finding, FormatCounts, Formats, Guess, Lookup,
-    Outcome, RecordKind, Resolver, Stage, StageError, SubjectId, SyntaxError, SyntaxReason,
+    Outcome, RecordData, RecordKind, Resolver, Stage, StageError, SubjectId, SyntaxError, SyntaxReason,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::{
     formats::{Format, Known, rank},
     names,
-    person::{Person, PersonError},
+    person::{Person, PersonError, registered},
 };
 
 /// Domains that are asked about at the same time, as by the stage `dns`.
@@ -58,11 +58,23 @@ impl FinderPermutation {
 
     /// The domain at which the person has mail, as far as DNS tells.
     async fn mail_domain(&self, domain: &str) -> Box<str> {
-        let registered = psl::domain_str(domain).unwrap_or(domain);
-        let has_mx =
-            async |name| matches!(self.resolver.lookup(name, RecordKind::Mx).await, Lookup::Found(_));
-        let is_elsewhere = registered != domain && !has_mx(domain).await && has_mx(registered).await;
+        let registered = registered(domain);
+        let is_elsewhere = registered != domain
+            && self.has_mail(domain).await == Some(false)
+            && self.has_mail(registered).await == Some(true);
         if is_elsewhere { registered.into() } else { domain.into() }
+    }
+
+    /// Whether a domain has mail hosts of its own; nothing, where nobody answers.
+    async fn has_mail(&self, domain: &str) -> Option<bool> {
+        match self.resolver.lookup(domain, RecordKind::Mx).await {
+            Lookup::Found(records) => {
+                let is_host = |record: &RecordData| matches!(record, RecordData::Mx { exchange, .. } if !exchange.is_empty());
+                Some(records.iter().any(is_host))
+            }
+            Lookup::NoData | Lookup::NoDomain => Some(false),
+            Lookup::Failed(_) => None,
+        }
     }
 
     /// For each domain of these persons the one at which they have mail.
@@ -243,15 +255,22 @@ mod tests {
     #[tokio::test]
     async fn a_name_without_mail_leads_to_the_domain_above_it_where_that_has_some() {
         let zone = "acme.test MX 10 mx.acme.test\nshop.acme.test A 192.0.2.1\n\
-                    mail.own.test MX 10 mx.own.test\nown.test MX 10 mx.own.test\nshop.none.test A 192.0.2.2";
-        let inputs = ["J Doe\tshop.acme.test", "J Doe\tmail.own.test", "J Doe\tshop.none.test"];
+                    mail.own.test MX 10 mx.own.test\nown.test MX 10 mx.own.test\nshop.none.test A 192.0.2.2\n\
+                    null.acme.test MX 0 .\neu.acme.test MX SERVFAIL";
+        let inputs = [
+            "J Doe\tshop.acme.test",
+            "J Doe\tmail.own.test",
+            "J Doe\tshop.none.test",
+            "J Doe\tnull.acme.test",
+            "J Doe\teu.acme.test",
+        ];
         assert_eq!(
             first(&inputs, zone)
                 .await
                 .iter()
                 .map(|address| address.split_once('@').unwrap().1)
                 .collect::<Vec<_>>(),
-            ["acme.test", "mail.own.test", "shop.none.test"]
+            ["acme.test", "mail.own.test", "shop.none.test", "acme.test", "eu.acme.test"]
         );
     }
 

@@ -101,6 +101,11 @@ impl fmt::Debug for Person {
     }
 }
 
+/// The domain that was registered, of which this one is a part; itself, where it is that, or nobody can say.
+pub fn registered(domain: &str) -> &str {
+    psl::domain_str(domain).unwrap_or(domain)
+}
+
 /// The domain that somebody means: `https://me@www.example.com:8443/about?x` and `@example.com` mean `example.com`.
 fn domain(written: &str) -> Option<Box<str>> {
     let rest = written.split_once("://").map_or(written, |(_, rest)| rest);

@@ -1,7 +1,9 @@
 //! Reverse DNS: has the address of the mail host a name?
 //!
-//! The host is the one that answered the probe, or else the best of the route; of its addresses the first counts, IPv4
-//! before IPv6. Any PTR record is a name: whether that leads back to the address is not asked. No answer is none found.
+//! The host is the one that answered the probe, where that came first; or else the best one of the route that has an address
+//! that may be dialled. Of its addresses the first such one counts, IPv4 before IPv6: whoever writes an MX record may point
+//! at addresses inside, and what those are called is nobody's business. Any PTR record is a name: whether that leads back to
+//! the address is not asked. No answer is none found.
 
 use std::{
     fmt::Write as _,
@@ -17,6 +19,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::per_domain;
 
+/// What stands between the names of hosts; no name has it.
+const BETWEEN: &str = " ";
+
 /// Options of the stage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
@@ -31,31 +36,46 @@ impl Default for Config {
     }
 }
 
+/// Whether an address may be dialled.
+pub type Allowed = Arc<dyn Fn(IpAddr) -> bool + Send + Sync>;
+
 /// The stage.
 pub struct ReverseDns {
     resolver: Arc<dyn Resolver>,
+    allowed: Allowed,
     hosts_in_flight: usize,
 }
 
 impl ReverseDns {
-    /// The stage with its source.
-    pub fn new(config: Config, resolver: Arc<dyn Resolver>) -> Self {
-        Self { resolver, hosts_in_flight: config.hosts_in_flight }
+    /// The stage with its source. Names are looked up of those addresses alone that are `allowed`.
+    pub fn new(config: Config, resolver: Arc<dyn Resolver>, allowed: Allowed) -> Self {
+        Self { resolver, allowed, hosts_in_flight: config.hosts_in_flight }
     }
 
-    async fn has_name(&self, host: Arc<str>) -> bool {
-        for kind in [RecordKind::A, RecordKind::Aaaa] {
-            let Lookup::Found(records) = self.resolver.lookup(&host, kind).await else { continue };
-            let address = records.iter().find_map(|record| match record {
-                RecordData::Address(address) => Some(*address),
-                _ => None,
-            });
-            if let Some(address) = address {
+    /// `hosts`: with a space between them, the best first.
+    async fn has_name(&self, hosts: Arc<str>) -> bool {
+        for host in hosts.split(BETWEEN) {
+            if let Some(address) = self.address(host).await {
                 let name = self.resolver.lookup(&reverse_name(address), RecordKind::Ptr).await;
                 return matches!(name, Lookup::Found(_));
             }
         }
         false
+    }
+
+    /// The first address of a host that may be dialled.
+    async fn address(&self, host: &str) -> Option<IpAddr> {
+        for kind in [RecordKind::A, RecordKind::Aaaa] {
+            let Lookup::Found(records) = self.resolver.lookup(host, kind).await else { continue };
+            let address = records.iter().find_map(|record| match record {
+                RecordData::Address(address) if (self.allowed)(*address) => Some(*address),
+                _ => None,
+            });
+            if address.is_some() {
+                return address;
+            }
+        }
+        None
     }
 }
 
@@ -79,8 +99,8 @@ fn reverse_name_v6(address: Ipv6Addr) -> String {
     name + "ip6.arpa"
 }
 
-/// The mail host that is asked about.
-fn host(subject: &Subject) -> Option<Box<str>> {
+/// The mail hosts that are asked about, until one has an address.
+fn hosts(subject: &Subject) -> Option<Box<str>> {
     let heard = subject.findings().filter_map(|finding| match finding {
         Finding::Reply(reading) => Some(&*reading.host),
         _ => None,
@@ -89,7 +109,10 @@ fn host(subject: &Subject) -> Option<Box<str>> {
         return Some(host.into());
     }
     match &**subject.route()? {
-        MailRoute::Mx { hosts, .. } => hosts.first().map(|host| host.name.clone()),
+        MailRoute::Mx { hosts, .. } => {
+            let names: Vec<&str> = hosts.iter().map(|host| &*host.name).collect();
+            (!names.is_empty()).then(|| names.join(BETWEEN).into())
+        }
         MailRoute::Implicit => subject.address().map(|address| address.domain().into()),
         _ => None,
     }
@@ -111,7 +134,8 @@ impl Stage for ReverseDns {
                     outcome.found(Finding::ReverseDns);
                 }
             };
-            per_domain::settle_by(batch, self.hosts_in_flight, host, |host| self.has_name(host), tell).await;
+            per_domain::settle_by(batch, self.hosts_in_flight, hosts, |hosts| self.has_name(hosts), tell)
+                .await;
             Ok(())
         })
     }
@@ -157,7 +181,9 @@ mod tests {
 
     /// Whether reverse DNS was found for each address.
     async fn found(dns: &Arc<FakeDns>, addresses: &[&str]) -> Vec<bool> {
-        let stage = ReverseDns::new(Config::default(), dns.clone());
+        let inside = |address: IpAddr| address.to_string().starts_with("10.");
+        let stage =
+            ReverseDns::new(Config::default(), dns.clone(), Arc::new(move |address| !inside(address)));
         let slots = vec![Slot::new(Arc::new(Pure(Routes))), Slot::new(Arc::new(stage))];
         let mut batch = Batch::new(addresses.iter().map(|address| Subject::new(*address)).collect());
         let context = Context::within(Duration::from_mins(1));
@@ -185,5 +211,23 @@ mod tests {
         );
         assert_eq!(found(&dns, &["x@a-mx.test", "y@a-mx.test", "z@b-mx.test"]).await, [true; 3]);
         assert_eq!(dns.asked_for("mx.test", RecordKind::Aaaa), 1);
+    }
+
+    #[tokio::test]
+    async fn the_first_address_that_may_be_dialled_counts_and_no_other_is_asked_about() {
+        let dns = FakeDns::new(
+            "inside.test A 10.0.0.1\n1.0.0.10.in-addr.arpa PTR secret.test\n\
+             both.test A 10.0.0.1\nboth.test A 192.0.2.1\n1.2.0.192.in-addr.arpa PTR mx.test\n\
+             other.test A 192.0.2.2",
+        );
+        assert_eq!(found(&dns, &["x@a-inside.test", "x@b-both.test"]).await, [false, true]);
+        assert_eq!(dns.asked_for("1.0.0.10.in-addr.arpa", RecordKind::Ptr), 0);
+        assert_eq!(dns.asked_for("2.2.0.192.in-addr.arpa", RecordKind::Ptr), 1, "of the next host");
+    }
+
+    #[tokio::test]
+    async fn the_best_host_that_has_an_address_is_asked_about() {
+        let dns = FakeDns::new("other.test A 192.0.2.1\n1.2.0.192.in-addr.arpa PTR mx.test");
+        assert_eq!(found(&dns, &["x@a-gone.test"]).await, [true]);
     }
 }

@@ -158,7 +158,7 @@ fn the_configuration_is_checked_and_shown() {
     let checked = run(&["--config", &config, "config", "check"]);
     assert_eq!(
         (status(&checked), checked.stdout.trim()),
-        (Some(0), &*format!("{config}: fine; pipelines: verify"))
+        (Some(0), &*format!("{config}: fine; pipelines: find, tasks, verify"))
     );
     let shown = run(&["--config", &config, "config", "show"]).stdout;
     let port = shown.lines().find(|line| line.starts_with("port")).unwrap();

@@ -82,14 +82,17 @@ fn every_answer_has_its_headers_and_the_shape_of_its_facade() {
     assert_eq!(other_method.header("allow"), "POST");
     has_its_headers(&other_method);
 
-    for path in ["/client/nowhere", "/client/token"] {
-        let relentless = served.get(path);
-        assert_eq!((relentless.status, relentless.json()), (404, json!({ "detail": "Not Found" })));
-        has_its_headers(&relentless);
+    let relentless = served.get("/client/nowhere");
+    assert_eq!((relentless.status, relentless.json()), (404, json!({ "detail": "Not Found" })));
+    has_its_headers(&relentless);
+    let unknown = served.get("/client/token");
+    assert_eq!((unknown.status, &unknown.json()["error"]), (401, &json!("unauthorized")));
+    has_its_headers(&unknown);
+    for (path, code) in [("/api/v1/tasks/7/nowhere", "NOT_FOUND"), ("/api/v1/tasks/7/jobs", "UNAUTHORIZED")] {
+        let tasks = served.get(path);
+        assert_eq!(tasks.json()["error"]["code"], code);
+        has_its_headers(&tasks);
     }
-    let tasks = served.get("/api/v1/tasks/7/jobs");
-    assert_eq!(tasks.json()["error"]["code"], "NOT_FOUND");
-    has_its_headers(&tasks);
 
     // What nobody may see: a key, an address.
     let said = served.said();

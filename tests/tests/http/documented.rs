@@ -33,7 +33,7 @@ checks.positive_data_acceptance.expected-statuses = ["2xx", "401", "403", "404",
 
 # What is wrong with fields is 400 there, and what makes a file of octets is unknown, too.
 [[operations]]
-include-path-regex = "^/api/v1/(tasks.*|verify)$"
+include-path-regex = "^/api/v1/(tasks.*|verify|metrics/.*|credits/.*)$"
 checks.positive_data_acceptance.expected-statuses = ["2xx", "400", "401", "403", "404", "408", "409", "5xx"]
 checks.negative_data_rejection.expected-statuses = ["400", "401", "403", "404", "405", "406", "408", "413", "415", "422", "5xx"]
 "#;

@@ -43,7 +43,11 @@ fn of_the_path_that_two_products_have_keys_of_tasks_decide() {
     };
     for headers in ["Authorization: Bearer sk_live_x\r\n", "X-API-Key: sk_live_x\r\n"] {
         let tasks = ask(headers);
-        assert_eq!((tasks.status, &tasks.json()["error"]["code"]), (404, &"NOT_FOUND".into()), "{tasks:?}");
+        assert_eq!(
+            (tasks.status, &tasks.json()["error"]["code"]),
+            (401, &"UNAUTHORIZED".into()),
+            "{tasks:?}"
+        );
     }
     for headers in ["", "Authorization: Bearer ev_live_x\r\n", "X-API-Key: x\r\n"] {
         ask(headers).is(401, "MISSING_API_KEY");

@@ -86,7 +86,8 @@ impl JobItem {
         let asked = JobType::of(job).asks();
         let waiting =
             if Status::of(job) == Status::Queued { ItemStatus::Queued } else { ItemStatus::Processing };
-        let result = judged.map(|judged| IdentityResult::of(&judged.verdict, terms.catchall(), None));
+        let policy = terms.catchall(asked);
+        let result = judged.map(|judged| IdentityResult::of(&judged.verdict, policy, None));
         let outcome = result.as_ref().map(|result| result.outcome);
         let reason = judged.and_then(|judged| judged.verdict.judgement.mailbox_reason.as_ref());
         let status = match (outcome, reason) {

@@ -243,7 +243,7 @@ impl Job {
         closing: Option<Closing>,
     ) -> Self {
         let job_type = JobType::of(job);
-        let counts = Counts::of(counts, terms.catchall());
+        let counts = Counts::of(counts, terms.catchall(job_type.asks()));
         let has_ended = job.ended_at.is_some();
         let has_artifact = has_ended && !job.has_expired();
         let closing = closing.unwrap_or_default();

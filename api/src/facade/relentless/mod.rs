@@ -3,6 +3,7 @@
 pub(crate) mod artifact;
 pub(crate) mod item;
 pub(crate) mod job;
+pub(crate) mod kept;
 pub(crate) mod result;
 pub(crate) mod terms;
 pub(crate) mod words;

@@ -42,8 +42,8 @@ impl Terms {
     }
 
     /// What is told of an address at a domain that accepts everybody.
-    pub(crate) fn catchall(&self) -> CatchAllPolicy {
-        self.catchall
+    pub(crate) fn catchall(&self, asked: RequestType) -> CatchAllPolicy {
+        self.catchall.of(asked)
     }
 
     /// What a result costs.
@@ -99,7 +99,22 @@ impl Prices {
 
 #[cfg(test)]
 mod tests {
+    use mailsonde_engine::Category;
+
     use super::*;
+
+    #[test]
+    fn nobody_pays_for_a_guess_at_a_domain_that_accepts_everybody() {
+        let prices = Prices { finder_deliverable: 5, finder_undeliverable: 7, probe: 3 };
+        let terms = Terms::new(1, 1, CatchAllPolicy::Deliverable, prices);
+        let counts = Category::ALL.map(|category| i32::from(category == Category::AcceptAll));
+        let told = |asked| {
+            let counts = Counts::of(&counts, terms.catchall(asked));
+            (counts.found, counts.errors, terms.actual(asked, counts))
+        };
+        assert_eq!(told(RequestType::Finder), (0, 1, 0));
+        assert_eq!(told(RequestType::Probe), (1, 0, 3));
+    }
 
     #[test]
     fn errors_are_free_and_nothing_costs_more_than_the_highest_price() {

@@ -5,7 +5,7 @@ use mailsonde_engine::MailboxState;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// What is done with an address at a domain that accepts everybody.
+/// What is told of an address at a domain that accepts everybody.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum CatchAllPolicy {
@@ -15,6 +15,16 @@ pub(crate) enum CatchAllPolicy {
     Deliverable,
     /// It is not.
     Undeliverable,
+}
+
+impl CatchAllPolicy {
+    /// As it holds for what is asked: at such a domain every guess is accepted, and none of them is told as a person's address.
+    pub(crate) fn of(self, asked: RequestType) -> Self {
+        match asked {
+            RequestType::Finder => Self::Review,
+            RequestType::Probe => self,
+        }
+    }
 }
 
 /// Whether a message would arrive.
@@ -143,5 +153,7 @@ mod tests {
         let told = policies.map(|policy| Outcome::of(MailboxState::CatchAll, policy).word());
         assert_eq!(told, ["error", "found", "not_found"]);
         assert_eq!(Outcome::of(MailboxState::Full, CatchAllPolicy::Deliverable), Outcome::Error);
+        assert_eq!(policies.map(|policy| policy.of(RequestType::Probe)), policies);
+        assert_eq!(policies.map(|policy| policy.of(RequestType::Finder)), [CatchAllPolicy::Review; 3]);
     }
 }

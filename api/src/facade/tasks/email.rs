@@ -56,7 +56,7 @@ pub(crate) struct Email<'a> {
     is_role_based: bool,
     is_disposable: bool,
     has_mx_records: bool,
-    /// The address of `host_name` has a name.
+    /// The first address of the best mail server that has one has a name.
     has_reverse_dns: bool,
     /// Empty where it is no address.
     domain_name: &'a str,
@@ -185,11 +185,6 @@ impl Email<'_> {
             flag(self.needs_physical_verify),
         ]
         .map(Box::from)
-    }
-
-    /// It costs nothing.
-    pub(crate) fn is_unknown(&self) -> bool {
-        self.status == UNKNOWN
     }
 }
 

@@ -159,7 +159,7 @@ mod tests {
             });
         }
         let octets = sheet.finish().unwrap();
-        String::from_utf8(if format == Format::Xlsx { first_sheet(&octets).unwrap() } else { octets })
+        String::from_utf8(if format == Format::Xlsx { first_sheet(&octets, 9).unwrap() } else { octets })
             .unwrap()
     }
 

@@ -12,13 +12,14 @@ use utoipa::ToSchema;
 use super::{
     error::ApiError,
     openapi::{ErrorResponse, FinderBatchJobRequest, FinderRequest},
-    request::{Answered, Input, Kept, ONE_MAX, keep, run, until},
-    schedule::{BODY_MAX, Wishes, schedule},
+    request::{Answered, ONE_MAX, keep, run, until},
+    schedule::{schedule, wanted},
     usage::admit,
 };
 use crate::{
     facade::relentless::{
         job::{Job, JobType},
+        kept::{Input, Kept},
         result::IdentityResult,
         words::RequestType,
     },
@@ -63,9 +64,9 @@ pub(super) async fn attempt(
     };
     let verdicts = run(&app, &app.find, &access, &[&person.input()], until(arrived, ONE_MAX)).await?;
     let verdict = verdicts.first().ok_or(Refusal::Internal)?;
-    let result = IdentityResult::of(verdict, config.catchall_policy, Some(id.as_str()));
-    let kept = vec![Kept { input, result: result.clone() }];
     let asked = RequestType::Finder;
+    let result = IdentityResult::of(verdict, config.catchall_policy.of(asked), Some(id.as_str()));
+    let kept = vec![Kept { input, result: result.clone() }];
     keep(&app, Answered { access: &access, arrived, asked, kept, ticket, body: &result }).await?;
     Ok(answer(StatusCode::OK, &result))
 }
@@ -84,11 +85,7 @@ pub(super) async fn schedule_finder_batch(
     ticket: Option<Ticket>,
     body: Received,
 ) -> Result<Response, ApiError> {
-    let body = body.json_within(BODY_MAX).await?;
-    let mut fields = Fields::of_body(&body)?;
-    let wishes = Wishes::read(&app, &mut fields, &body).await;
-    let inputs = people(&mut fields, app.relentless.config.jobs_max.get());
-    fields.finish()?;
+    let (wishes, inputs) = wanted(&app, body, people).await?;
     schedule(&app, &app.find, &access, JobType::FinderBatch, wishes, inputs, ticket).await
 }
 

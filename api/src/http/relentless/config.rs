@@ -70,11 +70,10 @@ impl RelentlessConfig {
                 return wrong(key, format!("1 to {DAYS_MAX} days"));
             }
         }
-        if config.billing && config.history_days < MONTH_DAYS {
-            return wrong(
-                "history_days",
-                format!("{MONTH_DAYS} at least, where requests are billed by the month"),
-            );
+        for (key, days) in [("history_days", config.history_days), ("headers_days", config.headers_days)] {
+            if config.billing && days < MONTH_DAYS {
+                return wrong(key, format!("{MONTH_DAYS} at least, where clients are billed by the month"));
+            }
         }
         if !(1..=24 * 7).contains(&config.free_window_hours) {
             return wrong("free_window_hours", "1 to 168 hours".to_owned());
@@ -125,6 +124,15 @@ mod tests {
         assert_eq!((config.deadline, config.billing), (Deadline::Required, false));
         assert_eq!(config.catchall_policy, CatchAllPolicy::Review);
         assert_eq!(config.price_micros.highest(), 0);
+    }
+
+    #[test]
+    fn what_is_billed_by_the_month_is_known_for_a_month() {
+        for key in ["history_days", "headers_days"] {
+            assert!(load(&format!("{key} = 30")).is_ok(), "{key}");
+            assert!(load(&format!("billing = true\n{key} = 30")).is_err(), "{key}");
+            assert!(load(&format!("billing = true\n{key} = 31")).is_ok(), "{key}");
+        }
     }
 
     #[test]

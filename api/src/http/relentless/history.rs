@@ -11,9 +11,10 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{error::ApiError, paging::Paging, request::Kept};
+use super::{error::ApiError, paging::Paging};
 use crate::{
     facade::relentless::{
+        kept::Kept,
         moment,
         result::IdentityProvider,
         words::{Outcome, RequestType, State as StateWord},
@@ -96,8 +97,8 @@ pub(super) async fn history(
     let state = query.word("state", &["deliverable", "undeliverable"]);
     query.finish()?;
     let wanted = Wanted { client: access.client, kind, state };
-    let connection = app.store.request().await?;
-    let (rows, total) = requests::page(&connection, wanted, paging.size, paging.offset()).await?;
+    let mut connection = app.store.request().await?;
+    let (rows, total) = requests::page(&mut connection, wanted, paging.size, paging.offset()).await?;
     let keys = app.store.keys();
     let items = rows.into_iter().map(|row| HistoryItem::of(keys, row)).collect::<Result<_, StoreError>>()?;
     let page = HistoryPage {
@@ -113,8 +114,7 @@ pub(super) async fn history(
 impl HistoryItem {
     fn of(keys: &Keyring, row: RequestRow) -> Result<Self, StoreError> {
         let text = keys.open(Row::Request { id: row.id }, &row.sealed)?;
-        let unread = |_| StoreError::Unread("a request is not what it was".into());
-        let Kept { input, result } = serde_json::from_slice(&text).map_err(unread)?;
+        let Kept { input, result } = Kept::read(&text)?;
         Ok(Self {
             id: row.id,
             request_type: row.kind,

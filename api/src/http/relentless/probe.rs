@@ -11,11 +11,12 @@ use utoipa::ToSchema;
 use super::{
     error::ApiError,
     openapi::{ErrorResponse, ProbeBatchRequest, ProbeRequest},
-    request::{Answered, BATCH_MAX, Input, Kept, ONE_MAX, keep, run, until},
+    request::{Answered, BATCH_MAX, ONE_MAX, keep, run, until},
     usage::admit,
 };
 use crate::{
     facade::relentless::{
+        kept::{Input, Kept},
         result::IdentityResult,
         words::{Outcome, RequestType},
     },

@@ -4,16 +4,15 @@ use std::time::{Duration, Instant};
 
 use axum::http::StatusCode;
 use mailsonde_engine::{Batch, Context, Subject, Verdict};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use uuid::Uuid;
 
 use super::error::ApiError;
 use crate::{
     access::Access,
     assembly::{Choice, Variants},
-    facade::relentless::{result::IdentityResult, words::RequestType},
+    facade::relentless::{kept::Kept, words::RequestType},
     http::{App, Arrived, Refusal, Ticket},
-    jobs::person,
     store::{
         keys::{Keyring, Row},
         requests::{self, NewRequest, Together},
@@ -36,40 +35,6 @@ pub(super) const CHOICE: Choice = Choice {
     check_random: false,
     check_domain_trust: false,
 };
-
-/// Who was asked about, as it was submitted.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Input {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) name: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) domain: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) email: Option<String>,
-}
-
-/// What is kept of a request.
-#[derive(Serialize, Deserialize)]
-pub(super) struct Kept {
-    pub(super) input: Input,
-    pub(super) result: IdentityResult,
-}
-
-impl Input {
-    /// A mailbox.
-    pub(super) fn of_email(email: &str) -> Self {
-        Self { name: None, domain: None, email: Some(email.to_owned()) }
-    }
-
-    /// How people tell it from others.
-    pub(super) fn label(&self) -> String {
-        match (&self.email, &self.name, &self.domain) {
-            (Some(email), ..) => email.clone(),
-            (None, Some(name), Some(domain)) => format!("{name} @ {domain}"),
-            (None, name, domain) => name.iter().chain(domain).cloned().collect(),
-        }
-    }
-}
 
 /// Runs inputs through a pipeline, each of them once, until so long after their request came. Returns their verdicts in
 /// their order.
@@ -134,7 +99,6 @@ fn written(
 ) -> Result<NewRequest, Refusal> {
     let id = Uuid::now_v7();
     let text = serde_json::to_vec(kept).map_err(|_| Refusal::Internal)?;
-    let people = kept.input.email.iter().chain(&kept.result.address).map(String::as_str);
     Ok(NewRequest {
         id,
         kind: asked.word(),
@@ -142,6 +106,6 @@ fn written(
         outcome: kept.result.outcome.word(),
         charge_micros,
         sealed: keys.seal(Row::Request { id }, &text),
-        tokens: person::tokens(keys, client, people),
+        tokens: kept.tokens(keys, client),
     })
 }

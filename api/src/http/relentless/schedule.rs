@@ -4,8 +4,8 @@
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use axum::{extract::State, http::StatusCode, response::Response};
-use jiff::{SignedDuration, Timestamp, civil, tz::TimeZone};
-use serde_json::{Value, json};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
 
 use super::{
     Relentless,
@@ -24,7 +24,7 @@ use crate::{
         moment,
         terms::Terms,
     },
-    http::{App, Caller, Fields, Invalid, Received, Refusal, Ticket, answer},
+    http::{App, Caller, Fields, Invalid, Received, Refusal, Ticket, answer, moment_of},
     jobs::{
         person,
         submit::{Request, Source, SubmitError, WINDOW_MAX, WINDOW_MIN, new_id, submit},
@@ -41,9 +41,6 @@ const CALLBACK_MAX: usize = 2_048;
 /// Characters of a `provider`, which says nothing here.
 const PROVIDER_MAX: usize = 64;
 
-/// Years that a deadline may be of: those that are written with four digits.
-const YEARS: std::ops::RangeInclusive<i16> = 1..=9999;
-
 /// Submits addresses, which are asked about in the background.
 #[utoipa::path(
     post,
@@ -58,27 +55,55 @@ pub(super) async fn schedule_probe_batch(
     ticket: Option<Ticket>,
     body: Received,
 ) -> Result<Response, ApiError> {
+    let (wishes, inputs) = wanted(&app, body, read_emails).await?;
+    schedule(&app, &app.verify, &access, JobType::ProbeBatch, wishes, inputs, ticket).await
+}
+
+/// What a client wants: a job of these inputs. `read`: reads so many inputs at most.
+///
+/// A callback's host is looked up only when nothing of the body is held any more: it is large, and whoever submits it may
+/// choose a name that nobody answers for.
+pub(super) async fn wanted(
+    app: &App,
+    body: Received,
+    read: impl FnOnce(&mut Fields<'_>, usize) -> Vec<String>,
+) -> Result<(Wishes, Vec<String>), ApiError> {
+    let config = &app.relentless.config;
     let body = body.json_within(BODY_MAX).await?;
     let mut fields = Fields::of_body(&body)?;
-    let wishes = Wishes::read(&app, &mut fields, &body).await;
-    let inputs = read_emails(&mut fields, app.relentless.config.jobs_max.get());
-    fields.finish()?;
-    schedule(&app, &app.verify, &access, JobType::ProbeBatch, wishes, inputs, ticket).await
+    let wishes = Wishes::read(config.deadline, &mut fields);
+    let inputs = read(&mut fields, config.jobs_max.get());
+    let mut read = fields.finish();
+    drop(body);
+    if let Some(url) = &wishes.callback
+        && let Err(error) = app.guard.check(url).await
+    {
+        let wrong = Invalid::new(["body", "callback_url"], "url_unsafe", error.to_string());
+        match &mut read {
+            Err(Refusal::Unprocessable(list)) => list.push(wrong),
+            Ok(()) => read = Err(Refusal::of(wrong)),
+            Err(_) => {}
+        }
+    }
+    read?;
+    Ok((wishes, inputs))
 }
 
 /// What a client wants of a job besides what is done.
 pub(super) struct Wishes {
     deadline: Option<Timestamp>,
-    /// An address that was checked.
     callback: Option<String>,
 }
 
 impl Wishes {
-    /// The fields that all jobs have.
-    pub(super) async fn read(app: &App, fields: &mut Fields<'_>, body: &Value) -> Self {
-        let is_optional = app.relentless.config.deadline == Deadline::Optional;
-        let said = if is_optional { fields.text_if_any("deadline") } else { fields.text("deadline") };
-        let deadline = said.and_then(as_moment);
+    /// The fields that all jobs have. Where the callback leads to is not looked at.
+    fn read(deadline: Deadline, fields: &mut Fields<'_>) -> Self {
+        let said = if deadline == Deadline::Optional {
+            fields.text_if_any("deadline")
+        } else {
+            fields.text("deadline")
+        };
+        let deadline = said.and_then(moment_of);
         if said.is_some() && deadline.is_none() {
             fields.fault("deadline", "datetime_parsing", "Input should be a valid datetime");
         }
@@ -87,16 +112,13 @@ impl Wishes {
             let msg = format!("String should have at most {PROVIDER_MAX} characters");
             fields.fault("provider", "string_too_long", msg);
         }
-        let callback = fields.text_if_any("callback_url").map(str::to_owned);
-        if body["callback_url"].as_str().is_some_and(|url| url.chars().nth(CALLBACK_MAX).is_some()) {
+        let callback = fields.text_if_any("callback_url");
+        let is_long = callback.is_some_and(|url| url.chars().nth(CALLBACK_MAX).is_some());
+        if is_long {
             let msg = format!("String should have at most {CALLBACK_MAX} characters");
             fields.fault("callback_url", "string_too_long", msg);
-        } else if let Some(url) = &callback
-            && let Err(error) = app.guard.check(url).await
-        {
-            fields.fault("callback_url", "url_unsafe", error.to_string());
         }
-        Self { deadline, callback }
+        Self { deadline, callback: callback.filter(|_| !is_long).map(str::to_owned) }
     }
 }
 
@@ -201,8 +223,7 @@ fn unique_domains(job_type: JobType, inputs: &[String]) -> u32 {
 fn refused(error: SubmitError, deadline: Option<Timestamp>, estimate: u32) -> ApiError {
     let now = Timestamp::now();
     let after = |time: SignedDuration| {
-        // Up to the next whole second: sooner would be refused again.
-        let time = SignedDuration::from_secs(time.as_secs() + 1);
+        let time = SignedDuration::from_secs(time.as_secs() + SENDS_AGAIN_SECONDS);
         now.checked_add(time).ok().map(moment)
     };
     let least = SignedDuration::try_from(WINDOW_MIN).unwrap_or(SignedDuration::ZERO);
@@ -222,32 +243,14 @@ fn refused(error: SubmitError, deadline: Option<Timestamp>, estimate: u32) -> Ap
     Refusal::of(Invalid { ctx: Some(ctx), ..Invalid::new(["body", "deadline"], kind, msg) }).into()
 }
 
-const TOO_TIGHT: &str = "The deadline cannot be kept, even if the job is begun at once";
+/// Whoever sends a job again with the deadline that he was told takes some seconds for that.
+const SENDS_AGAIN_SECONDS: i64 = 5;
 
-/// RFC 3339; without an offset, in UTC.
-fn as_moment(text: &str) -> Option<Timestamp> {
-    let in_utc = |date: civil::DateTime| date.to_zoned(TimeZone::UTC).ok().map(|zoned| zoned.timestamp());
-    let is_date = !text.contains([':', 'T', 't']);
-    let moment = text.parse::<Timestamp>().ok().or_else(|| in_utc(text.parse().ok()?));
-    moment.filter(|moment| !is_date && YEARS.contains(&moment.to_zoned(TimeZone::UTC).year()))
-}
+const TOO_TIGHT: &str = "The deadline cannot be kept, even if the job is begun at once";
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_deadline_without_an_offset_is_in_utc() {
-        let noon: Timestamp = "2027-01-02T12:00:00Z".parse().unwrap();
-        for text in
-            ["2027-01-02T12:00:00Z", "2027-01-02T14:00:00+02:00", "2027-01-02T12:00:00", "2027-01-02 12:00"]
-        {
-            assert_eq!(as_moment(text), Some(noon), "{text}");
-        }
-        for text in ["", "soon", "2027-01-02", "-009999-01-01T00:00:00Z"] {
-            assert_eq!(as_moment(text), None, "{text}");
-        }
-    }
 
     #[test]
     fn a_deadline_that_cannot_be_kept_is_told_with_one_that_can() {
@@ -261,10 +264,12 @@ mod tests {
         };
         let now = Timestamp::now();
         let (kind, earliest) = told(SubmitError::Window, Some(now));
-        assert!(kind == "deadline_too_tight" && earliest.unwrap() >= now + WINDOW_MIN);
+        let sent_again = now + SignedDuration::from_secs(3);
+        assert!(kind == "deadline_too_tight" && earliest.unwrap() >= sent_again + WINDOW_MIN);
         let late = SubmitError::Late(Some(SignedDuration::from_secs(90)));
         let (kind, earliest) = told(late, Some(now + SignedDuration::from_secs(60)));
-        assert!(kind == "deadline_too_tight" && earliest.unwrap() >= now + SignedDuration::from_secs(90));
+        let in_time = sent_again + SignedDuration::from_secs(90);
+        assert!(kind == "deadline_too_tight" && earliest.unwrap() >= in_time);
         assert_eq!(told(SubmitError::Late(None), Some(now)).1, None);
         assert_eq!(told(SubmitError::Window, "9999-12-30T00:00:00Z".parse().ok()).0, "deadline_too_far");
     }

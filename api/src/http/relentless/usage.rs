@@ -65,7 +65,7 @@ pub(super) async fn usage(State(app): State<Arc<App>>, Caller(access): Caller) -
 async fn of(app: &App, access: &Access) -> Result<Usage, ApiError> {
     let config = &app.relentless.config;
     let used =
-        relentless::usage(&app.store.request().await?, access.client, config.free_window_hours).await?;
+        relentless::usage(&mut app.store.request().await?, access.client, config.free_window_hours).await?;
     Ok(Usage::of(config, used))
 }
 
@@ -95,15 +95,15 @@ impl Usage {
         let cycle = Some(i64::from(config.cycle_value_micros)).filter(|value| config.billing && *value > 0);
         let held = used.used_micros.saturating_add(used.reserved_micros);
         let left = cycle.map(|cycle| rest(cycle, held));
-        let shares =
-            [(Some(rest(window, used.in_window)), window), (Some(rest(weekly, used.in_week)), weekly)];
-        let shares = shares.into_iter().chain([(left, cycle.unwrap_or(1))]);
-        let percent = shares.filter_map(|(left, of)| Some(share(left?, of))).fold(100.0, f64::min);
+        let rests = [(rest(window, used.in_window), window), (rest(weekly, used.in_week), weekly)];
+        let rests = rests.into_iter().chain(left.zip(cycle));
+        let has_rest = rests.clone().all(|(left, _)| left > 0);
+        let percent = rests.map(|(left, of)| share(left, of)).fold(100.0, f64::min);
         let prices = config.price_micros;
         Self {
             plan_tier: "free",
             billing_mode: if config.billing { "metered" } else { "none" },
-            billing_status: config.billing.then_some(if percent > 0.0 { "active" } else { "exhausted" }),
+            billing_status: config.billing.then_some(if has_rest { "active" } else { "exhausted" }),
             free_window_limit: window,
             free_window_hours: config.free_window_hours,
             free_weekly_limit: weekly,
@@ -169,6 +169,11 @@ mod tests {
         let spent = used(10, 10, 0, 0);
         assert_eq!((spent.billing_status, spent.usage_percent_remaining), (Some("exhausted"), 0.0));
         assert_eq!(used(5, 5, 0, 0).usage_percent_remaining, 50.0);
+        let last = usage(
+            "billing = true\nfree_window_limit = 10000",
+            UsageRow { in_window: 9_999, ..UsageRow::default() },
+        );
+        assert_eq!((last.billing_status, last.usage_percent_remaining), (Some("active"), 0.0));
         assert_eq!(used(99, 99, 0, 0).window_requests_remaining, 0);
     }
 }

@@ -76,9 +76,13 @@ pub(super) async fn download(
     };
     let format = format.unwrap_or(Format::Csv);
     let sheet = gather(&app, &job, format).await?;
-    let finish = move || sheet.finish().map_err(|error| StoreError::Refused(error.to_string().into()));
+    let finish = move || {
+        let octets = sheet.finish().map_err(|error| StoreError::Refused(error.to_string().into()))?;
+        // The place is that work's, which goes on when nobody waits for it any more.
+        drop(place);
+        Ok::<_, StoreError>(octets)
+    };
     let octets = aside(finish).await?;
-    drop(place);
     Ok(file(job.id, format, octets))
 }
 

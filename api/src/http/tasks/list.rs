@@ -144,12 +144,22 @@ pub(super) fn of_whom(access: &Access, client: Option<Uuid>) -> Result<Uuid, Api
 
 /// The task that the path is of, where the caller may see it.
 pub(super) async fn own_task(app: &App, access: &Access, id: &InPath) -> Result<JobRow, ApiError> {
+    task_called(app, access, "id", id).await
+}
+
+/// The same, where the path calls it otherwise.
+pub(super) async fn task_called(
+    app: &App,
+    access: &Access,
+    name: &str,
+    id: &InPath,
+) -> Result<JobRow, ApiError> {
     let id = id.as_ref().map_or("%", |Path(text)| text);
     if id.is_empty() {
         return Err(Refusal::NoRoute.into());
     }
     let id = uuid(id);
-    let id = id.ok_or_else(|| ApiError::field("path", "id", "Input should be a valid UUID"))?;
+    let id = id.ok_or_else(|| ApiError::field("path", name, "Input should be a valid UUID"))?;
     task_of(app, access, id).await
 }
 

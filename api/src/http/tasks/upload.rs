@@ -14,11 +14,11 @@ use uuid::Uuid;
 use super::{
     create::{EMAILS_MAX, new_task},
     error::ApiError,
-    list::{InPath, own_task, sums, told},
+    list::{InPath, sums, task_called, told},
 };
 use crate::{
     csv::{
-        CsvError,
+        CsvError, columns,
         intake::{DataRow, Intake, Terms},
         workbook::{self, WorkbookError},
     },
@@ -40,8 +40,14 @@ const WORKBOOK_MAX: usize = 5 * 1024 * 1024;
 /// Room that a workbook needs besides: half of what it may unpack to, of which three to four are held.
 const WORKBOOK_ROOM: usize = 16 * 1024 * 1024;
 
+/// Rows of a workbook that are read: with a header, one more than there may be, so that whoever reads the table says so.
+const ROWS_MAX: usize = 1 + EMAILS_MAX + 1;
+
 /// What files are called that are read.
-const EXTENSIONS: [&str; 3] = [".txt", ".csv", ".xlsx"];
+const EXTENSIONS: [&str; 3] = [TEXT, ".csv", ".xlsx"];
+
+/// What lists are called, of one address a line.
+const TEXT: &str = ".txt";
 
 /// The word of tasks that are made from a file.
 const SOURCE: &str = "file";
@@ -95,7 +101,7 @@ pub(super) async fn upload(
         })
     };
     let length = body.file_length(FILE_MAX).await?;
-    let _room = match take(length) {
+    let room = match take(length) {
         Ok(room) => room,
         Err(error) => {
             body.skip().await;
@@ -105,11 +111,14 @@ pub(super) async fn upload(
     let mut octets = Octets::default();
     let form = body.form("file", FILE_MAX, |piece| octets.push(piece)).await?;
     let asked = Asked::read(&app, form).await?;
-    let _more = if octets.is_workbook() { Some(take(WORKBOOK_ROOM)?) } else { None };
+    let more = if octets.is_workbook() { Some(take(WORKBOOK_ROOM)?) } else { None };
     let column = asked.column;
-    // With many rows that takes a while, for which others of this thread would wait.
-    let emails = spawn_blocking(move || octets.emails(column)).await;
-    let emails = emails.map_err(|_| no_file("The file cannot be read."))??;
+    // With many rows that takes a while, for which others of this thread would wait. The room is that work's, which goes on
+    // when nobody waits for it any more, and then ours until the addresses are submitted.
+    let is_list = asked.filename.to_lowercase().ends_with(TEXT);
+    let emails = spawn_blocking(move || (octets.emails(column, is_list), (room, more))).await;
+    let (emails, _room) = emails.map_err(|_| no_file("The file cannot be read."))?;
+    let emails = emails?;
     let id = new_id();
     let accepted = UploadAccepted {
         upload_id: id,
@@ -148,7 +157,7 @@ pub(super) async fn uploaded(
     Caller(access): Caller,
     id: InPath,
 ) -> Result<Response, ApiError> {
-    let job = own_task(&app, &access, &id).await?;
+    let job = task_called(&app, &access, "upload_id", &id).await?;
     let connection = app.store.request().await?;
     let sums = sums(&connection, std::slice::from_ref(&job)).await?.remove(&job.id).unwrap_or_default();
     let keys = app.store.keys();
@@ -181,12 +190,15 @@ impl Octets {
         self.whole.starts_with(workbook::MAGIC)
     }
 
-    /// Its addresses. `column`: by its name or its number from 1, where somebody says which it is.
-    fn emails(self, column: Option<String>) -> Result<Vec<String>, ApiError> {
+    /// Its addresses. `column`: by its name or its number from 1, where somebody says which it is. `is_list`: it is likely to be
+    /// one address a line, of which the first may be none.
+    fn emails(self, column: Option<String>, is_list: bool) -> Result<Vec<String>, ApiError> {
         if self.is_too_large {
             return Err(too_large());
         }
-        let table = if self.is_workbook() { workbook::first_sheet(&self.whole)? } else { self.whole };
+        let table =
+            if self.is_workbook() { workbook::first_sheet(&self.whole, ROWS_MAX)? } else { self.whole };
+        let is_list = is_list && column.is_none();
         let octets_max = table.len() as u64 + 1;
         let mut intake = Intake::new(Terms { octets_max, rows_max: EMAILS_MAX as u64, column });
         let mut cells = Vec::new();
@@ -199,8 +211,18 @@ impl Octets {
         let layout = intake.layout();
         layout.checked()?;
         let text = |cell: Vec<u8>| layout.encoding.decode(&cell).trim().to_owned();
-        let emails: Vec<String> = cells.into_iter().map(text).filter(|email| !email.is_empty()).collect();
-        if emails.is_empty() { Err(no_file("The file has no addresses.")) } else { Ok(emails) }
+        let mut emails: Vec<String> = cells.into_iter().map(text).filter(|email| !email.is_empty()).collect();
+        let first = layout.email.and_then(|column| layout.names.get(column));
+        if let Some(first) =
+            first.filter(|name| is_list && layout.header.is_some() && !columns::is_name(name))
+        {
+            emails.insert(0, first.clone());
+        }
+        match emails.len() {
+            0 => Err(no_file("The file has no addresses.")),
+            1..=EMAILS_MAX => Ok(emails),
+            _ => Err(CsvError::TooManyRows { max: EMAILS_MAX as u64 }.into()),
+        }
     }
 }
 
@@ -268,5 +290,35 @@ impl From<CsvError> for ApiError {
             CsvError::NoSuchColumn(_) => ApiError::field("body", "email_column", "There is no such column."),
             other => no_file(format!("The file cannot be read: {other}.")),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn emails(text: &str, column: Option<&str>, is_list: bool) -> Option<Vec<String>> {
+        let mut octets = Octets::default();
+        octets.push(text.as_bytes());
+        octets.emails(column.map(str::to_owned), is_list).ok()
+    }
+
+    #[test]
+    fn the_first_line_of_a_list_is_an_address_unless_it_names_the_others() {
+        let jane = || "jane@example.com".to_owned();
+        let both = || Some(vec!["jane.example.com".to_owned(), jane()]);
+        let only_jane = || Some(vec![jane()]);
+        assert_eq!(emails("jane.example.com\njane@example.com\n", None, true), both());
+        assert_eq!(emails("E-Mail\njane@example.com\n", None, true), only_jane());
+        assert_eq!(emails("jane@example.com\n", None, true), only_jane());
+        assert_eq!(emails("contact\njane@example.com\n", None, false), only_jane(), "a table has a header");
+        assert_eq!(emails("contact\njane@example.com\n", Some("contact"), true), only_jane());
+    }
+
+    #[test]
+    fn a_list_with_its_first_line_has_no_more_addresses_than_any() {
+        let lines = |count: usize| format!("jane.example.com\n{}", "jane@example.com\n".repeat(count - 1));
+        assert_eq!(emails(&lines(EMAILS_MAX), None, true).map(|emails| emails.len()), Some(EMAILS_MAX));
+        assert_eq!(emails(&lines(EMAILS_MAX + 1), None, true), None);
     }
 }

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::error::ApiError;
 use crate::{
     assembly::Choice,
-    facade::tasks::email::Email,
+    facade::tasks::{credits, email::Email},
     http::{App, Arrived, Caller, Fields, Received, Refusal, Ticket, answer},
     store::idempotency::{self, Answer},
 };
@@ -65,7 +65,8 @@ pub(super) async fn verify(
         if let Some(kept) = &kept {
             idempotency::keep(&app.store.request().await?, kept).await?;
         }
-        app.ledger.settle(&access, u32::from(!told.is_unknown()), hold).await
+        let is_free = credits::is_free(verdict.judgement.category);
+        app.ledger.settle(&access, u32::from(!is_free), hold).await
     };
     if let Err(error) = paid.await {
         if let Some(kept) = &kept {

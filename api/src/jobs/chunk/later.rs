@@ -100,9 +100,11 @@ fn has_time_after(wait: Duration, until: Instant) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use mailsonde_engine::{
-        Batch, Check, Context, Deferral, Facts, Finding, Outcome, Pipeline, Policy, ProbeFailure, Pure,
-        Reason, Slot, Verdict,
+        Batch, Check, Context, Deferral, Facts, Fault, Finding, Outcome, Pipeline, Policy, ProbeFailure,
+        Pure, Reason, Slot, Verdict,
     };
 
     use super::*;
@@ -142,6 +144,18 @@ mod tests {
         assert_eq!(deferral(&subject, late, ROUNDS_MAX - 1), Some((MINUTE, Some(EgressId(7)))));
         assert_eq!(deferral(&subject, late, ROUNDS_MAX), None);
         assert_eq!(deferral(&subject, soon, 0), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_comes_back_for_a_flag() {
+        let until = Instant::now() + Duration::from_hours(1);
+        for (key, comes_back) in [("smtp.reply", true), ("dns.route", true), ("dns.reverse", false)] {
+            let cause = FaultCause::RequestDeadline;
+            let fault = Fault { cause, message: "late".into(), lost: Arc::from([Box::from(key)]) };
+            let mut subject = Subject::new("jane@example.com");
+            subject.note(&Arc::from("late"), Finding::Fault(fault));
+            assert_eq!(deferral(&subject, until, 0).is_some(), comes_back, "{key}");
+        }
     }
 
     #[tokio::test(start_paused = true)]

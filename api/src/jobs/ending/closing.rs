@@ -94,8 +94,9 @@ impl Gathering {
             }
         }
         let Self { job, terms, sum, .. } = self;
-        let counts = Counts::of(job.counts.as_deref().unwrap_or_default(), terms.catchall());
-        let actual_micros = terms.actual(JobType::of(&job).asks(), counts);
+        let asked = JobType::of(&job).asks();
+        let counts = Counts::of(job.counts.as_deref().unwrap_or_default(), terms.catchall(asked));
+        let actual_micros = terms.actual(asked, counts);
         let closing = sum.close(&job, &terms, url)?;
         Ok(Closed { terms, closing, actual_micros })
     }

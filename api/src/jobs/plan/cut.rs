@@ -84,8 +84,8 @@ impl<F: Fn(&str) -> Option<&'static str>> Keys<F> {
     }
 }
 
-/// What stands behind the last `@`, or behind a person's name, without what surrounds an address; none where that cannot be a domain. Names without a
-/// dot are none: nobody gets mail there, and they might read like an operator's id.
+/// What stands behind the last `@`, or behind a person's name, without what surrounds an address; none where that cannot be
+/// a domain. Names without a dot are none: nobody gets mail there, and they might read like an operator's id.
 fn domain_of(input: &str) -> Option<&str> {
     let (_, domain) = input.trim_end().rsplit_once(['@', '\t'])?;
     let domain = domain.trim_end_matches(|c: char| c.is_whitespace() || c == '>' || c == '.');

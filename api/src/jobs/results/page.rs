@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use mailsonde_engine::FaultCause;
 use uuid::Uuid;
 
-use super::{open_chunk, walk::each_chunk, whole, without_answer};
+use super::{items_of, open_chunk, walk::each_chunk, whole, without_answer};
 use crate::{
     jobs::rows::verdicts::Judged,
     store::{
@@ -39,7 +39,9 @@ pub(crate) async fn page(
         return Ok(None);
     }
     let end = u32::try_from(job.items).unwrap_or_default().saturating_add(1);
-    let wanted = first_row.max(1)..first_row.saturating_add(rows).min(end);
+    // A page past the end is an empty one.
+    let first = first_row.clamp(1, end);
+    let wanted = first..first.saturating_add(rows).min(end);
     let gathering = each_chunk(store, job.id, Gathering::new(job, wanted), Gathering::open).await?;
     // What was deleted meanwhile is not told as if it had never been there.
     let still = jobs::job(&store.request().await?, job.id).await?;
@@ -66,10 +68,11 @@ impl Gathering {
     /// Takes what a chunk tells of the wanted rows. A later verdict comes in place of an earlier one.
     fn open(&mut self, keys: &Keyring, chunk: &KeptChunk) -> Result<(), StoreError> {
         let wanted = self.wanted.clone();
-        let opened = open_chunk(keys, self.job, chunk, self.ended, |text, items| {
-            let has_any = items.range(wanted.clone()).next().is_some();
-            if has_any { whole(text, items) } else { Ok(Vec::new()) }
-        })?;
+        let items = items_of(keys, self.job, chunk.no, &chunk.sealed);
+        if items.is_ok_and(|items| items.range(wanted.clone()).next().is_none()) {
+            return Ok(());
+        }
+        let opened = open_chunk(keys, self.job, chunk, self.ended, whole)?;
         self.is_lost |= opened.is_lost;
         for (row, judged) in opened.verdicts.into_iter().filter(|(row, _)| wanted.contains(row)) {
             let input = judged.verdict.input.clone();

@@ -63,6 +63,12 @@ impl Keyring {
         self.current().index.short(scope, &normal_input(input))
     }
 
+    /// The short tokens of an input that is no address, by every key, the current one's last.
+    pub(crate) fn short_indexes_of_input(&self, scope: Scope, input: &str) -> Vec<ShortToken> {
+        let name = normal_input(input);
+        self.0.iter().map(|key| key.index.short(scope, &name)).collect()
+    }
+
     /// The short tokens of an address by every key, the current one's last.
     pub(crate) fn short_indexes(&self, scope: Scope, address: &Address) -> Vec<ShortToken> {
         let name = normal(address);

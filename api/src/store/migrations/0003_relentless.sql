@@ -18,7 +18,10 @@ create table request (
     tokens        bytea not null
 );
 alter table request alter column sealed set storage external;
-create index request_of_client on request (client, created_at desc, id desc);
+-- Pages and their counts; what was used.
+create index request_of_client on request (client, created_at desc, id desc) include (kind, state)
+    where sealed is not null;
+create index request_use on request (client, created_at) include (charge_micros);
 create index request_expiry on request (expires_at);
 
 -- On which terms a job was taken, and what came of it.

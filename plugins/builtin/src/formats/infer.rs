@@ -84,8 +84,12 @@ pub fn format_for(name: &Name, local: &str) -> Option<Format> {
 }
 
 fn is_role(pieces: &[&str]) -> bool {
-    let joined: String = pieces.concat();
-    ROLE_WORDS.contains(joined.as_str()) || ROLE_WORDS.contains(pieces[0])
+    is_role_word(&pieces.concat()) || is_role_word(pieces[0])
+}
+
+/// Whether a mailbox of this name is a function's: `it`, `hr`, `post`.
+pub(super) fn is_role_word(local: &str) -> bool {
+    ROLE_WORDS.contains(local)
 }
 
 /// Weighs what may have made one word.

@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 
-use super::Format;
+use super::{Format, infer::is_role_word};
 use crate::names::{Name, Reading, Spelling};
 
 /// How many known colleagues the prior weighs as much as. Companies mostly have one format, so two that agree decide.
@@ -53,6 +53,8 @@ pub fn rank(name: &Name, known: &Known, max: usize) -> Vec<Guess> {
         }
     }
     let mut guesses: Vec<Guess> = chances.into_values().map(|(guess, _)| guess).collect();
+    // Whoever has the initials of a function is not found where that answers.
+    guesses.retain(|guess| !is_role_word(&guess.local));
     guesses.sort_by(|a, b| b.chance.total_cmp(&a.chance).then_with(|| a.local.cmp(&b.local)));
     guesses.truncate(max);
     guesses

@@ -101,6 +101,8 @@ fn a_job_of_probes_is_told_from_its_beginning_to_its_end() {
     let detail = get(&served, &format!("{path}?page=2&page_size=3"), &acme).json();
     let page = ["total_items", "page", "page_size", "total_pages"].map(|name| detail[name].as_i64().unwrap());
     assert_eq!(page, [5, 2, 3, 2], "{detail}");
+    let beyond = get(&served, &format!("{path}?page=9"), &acme).json();
+    assert_eq!((&beyond["items"], &beyond["total_items"]), (&json!([]), &json!(5)), "{beyond}");
     let job = &detail["job"];
     let counts = ["requested_count", "completed_count", "success_count", "not_found_count", "error_count"];
     assert_eq!(counts.map(|name| job[name].as_i64().unwrap()), [5, 5, 2, 2, 1], "{job}");

@@ -45,6 +45,8 @@ fn what_is_wrong_with_a_page_is_told_by_the_name_of_the_parameter() {
         refuses(&get(&served, &path, &key), 404, "NOT_FOUND");
     }
     refuses(&get(&served, "/api/v1/tasks//jobs", &key), 404, "NOT_FOUND");
+    let refused = get(&served, "/api/v1/tasks/batch/uploads/7", &key);
+    assert_eq!(refused.json()["error"]["details"][0]["field"], "upload_id", "{refused:?}");
     for bad in [
         "from=2025-01-01T00:00:00Z",
         "to=2025-01-01T00:00:00Z",
