@@ -36,9 +36,9 @@ fn of_four_that_migrate_at_once_all_succeed() {
 #[test]
 fn half_a_schema_is_refused() {
     let site = Site::new(&[]);
-    site.query("drop table part");
+    site.query("drop table session_lease");
     for args in [&["migrate"][..], &["work"], &["job", "list"]] {
-        fails(&site, args, "part");
+        fails(&site, args, "session_lease");
     }
     let other = Site::bare([]);
     other.query("create table chunk (no int)");
