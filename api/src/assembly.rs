@@ -13,8 +13,9 @@ use std::{env, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::Result;
 use mailsonde_builtin::{
-    alias, disposable, dns, domain_trust, finder_permutation, free_provider, history, random_pattern,
-    reverse_dns, role, smtp_probe, syntax, typo,
+    alias, disposable, dns, domain_trust,
+    finder_permutation::{self, FinderPermutation},
+    free_provider, history, random_pattern, reverse_dns, role, smtp_probe, syntax, typo,
 };
 use mailsonde_config::{ConfigError, OnFault, Settings, SlotConfig, StageSection, did_you_mean, nearest};
 use mailsonde_engine::{Check, Facts, Pipeline, PipelineError, Policy, Pure, Slot, Stage};
@@ -51,6 +52,9 @@ pub(crate) const SMTP_PROBE: &str = "smtp-probe";
 
 /// The stage that looks up the standing of domains.
 const DOMAIN_TRUST: &str = "domain-trust";
+
+/// The stage that knows where anyone can open a mailbox.
+const FREE_PROVIDER: &str = "free-provider";
 
 /// The stage that makes addresses of names.
 const FINDER_PERMUTATION: &str = "finder-permutation";
@@ -99,7 +103,7 @@ pub const STAGES: &[StageKind] = &[
         },
     },
     StageKind {
-        name: "free-provider",
+        name: FREE_PROVIDER,
         writes: &["free_provider"],
         build: |section, parts| {
             Ok(pure(free_provider::FreeProvider::new(&section.options()?, parts.lists.clone())?))
@@ -127,10 +131,13 @@ pub const STAGES: &[StageKind] = &[
     },
     StageKind {
         name: FINDER_PERMUTATION,
-        writes: &["finder.candidate", "syntax.error"],
+        writes: &["finder.candidate", "free_provider", "syntax.error"],
         build: |section, parts| {
-            let (config, formats) = (section.options()?, parts.formats());
-            Ok(Arc::new(finder_permutation::FinderPermutation::new(config, formats, parts.resolver()?)))
+            let (formats, resolver) = (parts.formats(), parts.resolver()?);
+            let free_providers = parts.settings.stage(FREE_PROVIDER)?.options()?;
+            let free_providers = free_provider::FreeProvider::new(&free_providers, parts.lists.clone())?;
+            let is_free = Arc::new(move |domain: &str| free_providers.is_free(domain));
+            Ok(Arc::new(FinderPermutation::new(section.options()?, is_free, formats, resolver)))
         },
     },
     StageKind {

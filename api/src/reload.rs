@@ -41,6 +41,8 @@ async fn watch(plugins: Vec<Arc<WasmStage>>, mut hangup: Hangup) -> Infallible {
         // Compiling takes a second: not on a thread that serves others. A panic there costs this round alone.
         match spawn_blocking(look).await {
             Ok(are_waiting) => waiting = are_waiting,
+            // Only a runtime that is ending cancels it, and then there is nothing left to keep fresh.
+            Err(error) if error.is_cancelled() => std::future::pending().await,
             Err(error) => tracing::error!("looking for new versions of plugins: {error}"),
         }
     }

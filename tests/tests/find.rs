@@ -93,6 +93,19 @@ fn where_there_is_no_mail_nobody_is_found() {
 }
 
 #[test]
+fn where_anyone_can_open_a_mailbox_nobody_is_looked_for() {
+    let net = companies();
+    let told = one(&net, "Jane Doe", "gmail.com");
+    assert_eq!(
+        (&told["outcome"], &told["address"], &told["guess"]),
+        (&json!("error"), &Value::Null, &Value::Null)
+    );
+    assert_eq!(net.internet().counts().total.connections, 0);
+    let human = Mailsonde::new(&["find", "Jane Doe", "gmail.com"]).env(net.environment()).run().unwrap();
+    assert!(human.stdout.contains("namesakes"), "{}", human.stdout);
+}
+
+#[test]
 fn a_server_that_wants_us_later_leaves_it_open() {
     let told = one(&companies(), "Jane Doe", "grey.test");
     assert_eq!((&told["outcome"], &told["reason"]), (&json!("error"), &json!("greylisted")), "{told}");

@@ -18,6 +18,7 @@
 //!     let value = body.json().await?;
 //! ```
 
+mod api_error;
 mod app;
 mod body;
 mod config;
@@ -65,7 +66,7 @@ pub(crate) use self::{
     guard::{Caller, Guarded, guarded},
     idempotency::Ticket,
     invalid::Invalid,
-    moments::moment_of,
+    moments::{moment_in_query, moment_of, moment_or_date_in_query},
     rate::Limiter,
     reference::REFERENCE,
     refusal::{Refusal, SOON},

@@ -8,13 +8,13 @@ use std::{
         Arc,
         atomic::{AtomicBool, AtomicU8, Ordering::Relaxed},
     },
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
     time::Duration,
 };
 
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    time::{Instant, Sleep, sleep},
+    time::{Instant, Sleep, sleep_until},
 };
 
 /// For the head of a request, from its first octet.
@@ -67,19 +67,50 @@ impl Pace {
     }
 }
 
+/// How long the client may take for one thing. Clients that keep up cost no timer: there is one only from the first time
+/// that the connection waits. It is left as it is when nobody waits any more, and then wakes the connection for nothing,
+/// once at most.
+#[derive(Debug, Default)]
+struct Patience {
+    until: Option<Instant>,
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl Patience {
+    /// The client has done it.
+    fn rest(&mut self) {
+        self.until = None;
+    }
+
+    /// The moment when it is over, which is so long from the first time that it is asked for.
+    fn until(&mut self, max: Duration) -> Instant {
+        *self.until.get_or_insert_with(|| Instant::now() + max)
+    }
+
+    /// Whether it is over; where it is not, the connection is woken when it is.
+    fn is_over(&mut self, max: Duration, cx: &mut Context<'_>) -> bool {
+        let until = self.until(max);
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(until)));
+        if timer.deadline() != until {
+            timer.as_mut().reset(until);
+        }
+        timer.as_mut().poll(cx).is_ready()
+    }
+}
+
 /// A stream that fails when its client does not keep up.
 pub(super) struct Paced<S> {
     stream: S,
     pace: Pace,
-    /// When the head must be whole.
-    head_until: Option<Pin<Box<Sleep>>>,
-    /// When something must have been taken.
-    taken_until: Option<Pin<Box<Sleep>>>,
+    /// Until the head is whole.
+    head: Patience,
+    /// Until something of an answer is taken.
+    taken: Patience,
 }
 
 impl<S> Paced<S> {
     pub(super) fn new(stream: S, pace: Pace) -> Self {
-        Self { stream, pace, head_until: None, taken_until: None }
+        Self { stream, pace, head: Patience::default(), taken: Patience::default() }
     }
 
     /// Whether a write that waits has waited for too long.
@@ -90,12 +121,11 @@ impl<S> Paced<S> {
     ) -> Poll<io::Result<T>> {
         self.pace.0.is_owing.store(written.is_pending(), Relaxed);
         if written.is_ready() {
-            self.taken_until = None;
-            return written;
+            self.taken.rest();
+        } else if self.taken.is_over(UNREAD_MAX, cx) {
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }
-        let until = self.taken_until.get_or_insert_with(|| Box::pin(sleep(UNREAD_MAX)));
-        ready!(until.as_mut().poll(cx));
-        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+        written
     }
 }
 
@@ -108,15 +138,15 @@ impl<S: AsyncRead + Unpin> AsyncRead for Paced<S> {
             this.pace.heard();
         }
         if !this.pace.is_in_head() {
-            this.head_until = None;
+            this.head.rest();
             return read;
         }
-        let until = this.head_until.get_or_insert_with(|| Box::pin(sleep(HEAD_MAX)));
         // Looked at also where octets keep coming, one now and then.
-        if until.deadline() <= Instant::now() || until.as_mut().poll(cx).is_ready() {
-            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
-        }
-        read
+        let is_late = match &read {
+            Poll::Ready(_) => this.head.until(HEAD_MAX) <= Instant::now(),
+            Poll::Pending => this.head.is_over(HEAD_MAX, cx),
+        };
+        if is_late { Poll::Ready(Err(io::ErrorKind::TimedOut.into())) } else { read }
     }
 }
 
@@ -158,7 +188,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Paced<S> {
 mod tests {
     use tokio::{
         io::{AsyncReadExt as _, AsyncWriteExt as _, duplex},
-        time::advance,
+        time::{advance, sleep},
     };
 
     use super::*;

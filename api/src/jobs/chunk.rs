@@ -15,6 +15,7 @@ use std::{
 
 use mailsonde_engine::{Fault, FaultCause, Finding, Policy, ProbeFailure, Subject};
 use tokio::time::Instant;
+use uuid::Uuid;
 
 use super::{
     queue::{Done, Leased, TaskError},
@@ -24,12 +25,16 @@ use super::{
     },
     work::Desk,
 };
-use crate::store::{
-    StoreError,
-    chunks::{self, StoredChunk},
-    jobs,
-    keys::Row,
-    tasks::ChunkId,
+use crate::{
+    facade::tasks,
+    store::{
+        StoreError,
+        chunks::{self, StoredChunk},
+        jobs,
+        keys::Row,
+        tasks::ChunkId,
+    },
+    webhooks::Each,
 };
 
 /// Work ends so long before the job's deadline, so that its verdicts are in time.
@@ -59,8 +64,8 @@ pub(super) async fn run(desk: Arc<Desk>, leased: Leased) -> Result<Done, TaskErr
     let mut items = remaining(&desk, id, &stored).await?;
     items.sort_by_key(|item| item.duplicate_of.is_some());
     let until_pause = until.min(Instant::now() + desk.config.task_max);
-    let policy = desk.policy(&terms.facade);
-    ChunkRun { desk, policy, id, stored, items, until, leased }.work(&pipeline, until_pause).await
+    let (policy, each) = (desk.policy(&terms.facade), each(&desk, id.job, &terms.facade).await?);
+    ChunkRun { desk, policy, id, stored, items, each, until, leased }.work(&pipeline, until_pause).await
 }
 
 async fn load(desk: &Desk, id: ChunkId) -> Result<Option<StoredChunk>, StoreError> {
@@ -94,6 +99,16 @@ async fn remaining(desk: &Desk, id: ChunkId, stored: &StoredChunk) -> Result<Vec
     Ok(items)
 }
 
+/// How the rows of its job are told one by one, if they are.
+async fn each(desk: &Desk, job: Uuid, facade: &str) -> Result<Option<Each>, StoreError> {
+    // Of most jobs nothing more is read than before.
+    if !desk.store.tells_each() || facade != tasks::WORD {
+        return Ok(None);
+    }
+    let job = jobs::job(&desk.store.worker().await?, job).await?;
+    job.map_or(Ok(None), |job| Each::of(&desk.store, job))
+}
+
 /// One go at a chunk.
 struct ChunkRun {
     desk: Arc<Desk>,
@@ -103,6 +118,8 @@ struct ChunkRun {
     stored: StoredChunk,
     /// Duplicates come last.
     items: Vec<Item>,
+    /// How rows are told one by one, if they are.
+    each: Option<Each>,
     /// When the job's deadline is near.
     until: Instant,
     leased: Leased,

@@ -2,6 +2,7 @@
 //! what is there for good.
 
 mod closing;
+mod rest;
 mod tally;
 
 use mailsonde_engine::Category;
@@ -51,22 +52,26 @@ async fn try_end(store: &Store, job: Uuid, how: End) -> Result<bool, StoreError>
     let Some(ending) = Ending::begin(&mut client, job, how).await? else { return Ok(false) };
     // Who wrote its last verdicts was killed before he could end it, and then the deadline passed: nothing is left over.
     let how = if how == End::DeadlinePassed && ending.is_done().await? { End::Done } else { how };
-    let counts = match ending.counts(Category::ALL.len()).await? {
+    let whole = ending.counts(Category::ALL.len()).await?;
+    let is_whole = whole.is_some();
+    let counts = match whole {
         Some(counts) => counts,
         None => Tally::new(store.keys(), job, how).take(&ending).await?,
     };
-    tell(store, &ending, how, &counts, job).await?;
+    tell(store, &ending, how, &counts, is_whole, job).await?;
     let is_of_tasks = ending.facade().await?.as_deref() == Some(tasks::WORD);
     ending.end(how, &counts, &outcome(&counts, is_of_tasks)).await?;
     Ok(true)
 }
 
-/// Whoever wants to be told of the end is, if it is committed. What cannot be told keeps no job from ending.
+/// Whoever wants to be told of the end is, if it is committed. What cannot be told keeps no job from ending. `is_whole`: each
+/// row has a verdict.
 async fn tell(
     store: &Store,
     ending: &Ending<'_>,
     how: End,
     counts: &[i32],
+    is_whole: bool,
     job: Uuid,
 ) -> Result<(), StoreError> {
     let Some(foreseen) = ending.foreseen(how, counts).await? else { return Ok(()) };
@@ -76,7 +81,12 @@ async fn tell(
             let closing = closed.as_ref().map(|closed| (&closed.terms, &closed.closing));
             webhooks::of_job(store.keys(), &foreseen, closing)
         }
-        tasks::WORD => of_task(store, ending, how, foreseen).await,
+        tasks::WORD => {
+            if !is_whole {
+                rest::tell(store, ending, how, &foreseen).await?;
+            }
+            of_task(store, ending, how, foreseen).await
+        }
         _ => webhooks::of_job(store.keys(), &foreseen, None),
     };
     match told {

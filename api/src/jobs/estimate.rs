@@ -3,6 +3,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use super::plan::cut::asks_of;
 use crate::store::{Store, StoreError, jobs};
 
 /// Items a second, while nothing was done yet: those of the product's own examples.
@@ -28,7 +29,13 @@ impl Estimate {
         Ok(())
     }
 
-    /// Seconds for so many items, one at least.
+    /// Seconds for these inputs, one at least: people take longer than addresses.
+    pub(crate) fn of(&self, inputs: &[String]) -> u64 {
+        let asks = inputs.iter().map(|input| asks_of(input) as usize).sum();
+        self.seconds(inputs.len().max(asks))
+    }
+
+    /// Seconds for so many addresses, one at least.
     #[expect(clippy::cast_precision_loss, reason = "an estimate is none of single items")]
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is not less than one")]
     pub(crate) fn seconds(&self, items: usize) -> u64 {
@@ -65,5 +72,12 @@ mod tests {
         }
         estimate.refresh(&store).await.unwrap();
         assert_eq!([1, 100, 101, 250].map(|items| estimate.seconds(items)), [1, 1, 2, 3]);
+        let of = |input: &str| estimate.of(&vec![input.to_owned(); 100]);
+        assert_eq!(["jane@example.com", "nobody", "Jane Doe\texample.com"].map(of), [1, 1, 9]);
+        // Those were people.
+        let store_says = "update job set asks = items * 9 where ended_at > now() - interval '1 day'";
+        store.request().await.unwrap().batch_execute(store_says).await.unwrap();
+        estimate.refresh(&store).await.unwrap();
+        assert_eq!([900, 901].map(|items| estimate.seconds(items)), [1, 2]);
     }
 }

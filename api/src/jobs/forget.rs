@@ -1,19 +1,25 @@
 //! Forgetting: somebody who wants it is removed from the memory of mailboxes, from the rows of all jobs and the files that
-//! these were made from, from answers that are kept for whoever asks again, and from the history of requests.
+//! these were made from, from messages that nobody has taken, from answers that are kept for whoever asks again, and from
+//! the history of requests.
 //!
 //! A row stays, and so does its category, so that what was counted stays right; its input and all that was found, which
 //! might echo it, go. A row that had no verdict yet is one of an empty input from then on.
+//! A message that tells of such a row alone, and that nobody has taken, is delivered no more; one of a task's end that tells
+//! of it too is written anew.
 //! Of a file, all of the row goes, as it is found by its column of addresses (`sheet`).
 //! An answer goes as a whole: who asks again, with the same key, asks anew.
 
 mod answered;
 mod sheet;
+mod told;
 
 use std::collections::{HashMap, HashSet};
 
 use mailsonde_engine::{Address, MailboxState, Verdict};
+use uuid::Uuid;
 
 use super::{
+    item_id::message_id,
     person::{is_of, may_be_of, tokens_of},
     rows::{
         items,
@@ -66,6 +72,7 @@ pub(crate) async fn forget(store: &Store, person: &Address) -> Result<Forgotten,
                 }
             }
         }
+        told::forget(store, &mut client, of, person).await?;
         rows.extend(sheet::forget(store.keys(), &mut client, of, person, &tokens).await?);
         answers += idempotency::forget(&mut client, of, &tokens).await?;
         requests += answered::forget(store.keys(), &mut client, of, person, &tokens).await?;
@@ -115,7 +122,8 @@ async fn rewrite(
         }
     }
     let sealed = keys.seal(row, &items::write(&items));
-    rewriting.finish(&sealed, &tokens, &parts).await?;
+    let told: Vec<Uuid> = rows.iter().map(|row| message_id(id.job, *row)).collect();
+    rewriting.finish(&sealed, &tokens, &parts, &told).await?;
     Ok(rows)
 }
 

@@ -1,4 +1,4 @@
-//! Names of a job's rows, for clients that want one for each: UUIDs of version 8 (RFC 9562 §5.8), made of the job's own and
+//! Names of a job's rows and of what tells of them, for clients that want one for each: UUIDs of version 8 (RFC 9562 §5.8), made of the job's own and
 //! the row, so that none is kept. Of one job, later rows have greater ones.
 //!
 //! ```text
@@ -8,11 +8,15 @@
 
 use uuid::{Builder, Uuid};
 
+/// The version of all these names. A message that tells of no row has another one.
+const VERSION: usize = 8;
+
 /// What is named.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Named {
     Item = 0,
     Email = 1,
+    Message = 2,
 }
 
 /// The row itself. Row 1 comes first.
@@ -23,6 +27,18 @@ pub(crate) fn item_id(job: Uuid, row: u32) -> Uuid {
 /// The address in it, with what is known of it.
 pub(crate) fn email_id(job: Uuid, row: u32) -> Uuid {
     name(job, Named::Email, row)
+}
+
+/// The message that tells of it alone.
+pub(crate) fn message_id(job: Uuid, row: u32) -> Uuid {
+    name(job, Named::Message, row)
+}
+
+/// Whether a message tells of a row alone, as its id says.
+pub(crate) fn is_of_row(message: Uuid) -> bool {
+    // Under the two bits of the variant.
+    let named = message.as_bytes()[8] & 0b0011_1111;
+    message.get_version_num() == VERSION && named == Named::Message as u8
 }
 
 fn name(job: Uuid, named: Named, row: u32) -> Uuid {
@@ -45,8 +61,11 @@ mod tests {
         assert!(items.is_sorted_by(|one, next| one < next));
         for (row, item) in rows.iter().zip(&items) {
             assert_ne!(item_id(other, *row), *item);
-            assert_eq!(item.get_version_num(), 8);
-            assert_ne!(email_id(job, *row), *item);
+            assert_eq!(item.get_version_num(), VERSION);
+            let (email, message) = (email_id(job, *row), message_id(job, *row));
+            assert!(email != *item && message != *item && message != email);
+            assert_eq!([*item, email, message, job].map(is_of_row), [false, false, true, false]);
+            assert_eq!(message_id(job, *row), message);
         }
     }
 }

@@ -122,6 +122,9 @@ pub(crate) enum SubmitError {
     /// Its client has a hard cap, and too little is left of the quota.
     #[error(transparent)]
     Overdrawn(#[from] Overdrawn),
+    /// Its client has limits, and has used up too much of them.
+    #[error("its client has used up what it may")]
+    Exhausted,
     /// The store did not take it.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -273,7 +276,8 @@ async fn weigh_and_take(
     bill: Option<&Bill>,
 ) -> Result<(), SubmitError> {
     let mut connection = store.request().await?;
-    let submission = Submission::begin(&mut connection, job).await?;
+    let mut submission = Submission::begin(&mut connection, job).await?;
+    within_limits(&mut submission, job).await?;
     let created = submission.now;
     let deadline = time.deadline(created)?;
     let window = Window { created, deadline, greylist_wait: site.greylist_wait };
@@ -291,6 +295,15 @@ async fn weigh_and_take(
         None => submission.take(job).await?,
     }
     Ok(())
+}
+
+/// Whether its client may use as much as the job holds.
+async fn within_limits(submission: &mut Submission<'_>, job: &NewJob) -> Result<(), SubmitError> {
+    let Some(NewTerms { reserved_micros, limits: Some(limits), .. }) = &job.terms else { return Ok(()) };
+    let items: i64 = job.chunks.iter().map(|chunk| i64::from(chunk.items)).sum();
+    let used = submission.usage(limits.window_hours).await?;
+    let is_covered = limits.cover(used, items, i64::from(*reserved_micros));
+    if is_covered { Ok(()) } else { Err(SubmitError::Exhausted) }
 }
 
 /// What a job costs at most: a credit for each address, however often it stands there; nothing for rows that hold none.
@@ -334,6 +347,7 @@ fn seal(
         NewChunk {
             operator: cut.operator.clone().into(),
             items: i32::try_from(cut.rows.len()).unwrap_or(i32::MAX),
+            asks: i32::try_from(asks(cut)).unwrap_or(i32::MAX),
             sealed: keys.seal(Row::Chunk { job, no }, &write(&rows)),
             tokens: cut.rows.iter().flat_map(token).copied().collect(),
             deadline_at: Timestamp::UNIX_EPOCH,
@@ -351,7 +365,7 @@ fn weigh(
     backlog: &[Backlog],
 ) -> Result<(), SubmitError> {
     let waiting: Vec<Waiting<'_>> = backlog.iter().map(|chunk| waiting(chunk, window)).collect();
-    let chunks: Vec<(&str, u32)> = cuts.iter().map(|cut| (&*cut.operator, items(cut))).collect();
+    let chunks: Vec<(&str, u32)> = cuts.iter().map(|cut| (&*cut.operator, asks(cut))).collect();
     let load = Load { now: window.created, capacities, installation, waiting: &waiting };
     match admit(&load, &Demand { window, chunks: &chunks }) {
         Admission::Accepted => Ok(()),
@@ -369,12 +383,12 @@ fn waiting(chunk: &Backlog, window: Window) -> Waiting<'_> {
         own: chunk.is_own,
         at: chunk.turn_at,
         latest: if chunk.round == 0 { window.latest() } else { chunk.job_deadline_at },
-        items: chunk.items,
+        asks: chunk.asks,
     }
 }
 
-/// Items of a chunk that take time: those that somebody is asked about, or all of them where nobody is.
-fn items(cut: &Chunk) -> u32 {
+/// What of a chunk takes time: the recipients that somebody is asked about, or its items, where nobody is.
+fn asks(cut: &Chunk) -> u32 {
     if &*cut.operator == OFFLINE { u32::try_from(cut.rows.len()).unwrap_or(u32::MAX) } else { cut.asks }
 }
 
@@ -388,7 +402,7 @@ fn due(window: &Window, cuts: &[Chunk]) -> Vec<Timestamp> {
     let mut due = Vec::with_capacity(cuts.len());
     for cut in cuts {
         let number = numbers.entry(&cut.operator).or_default();
-        due.push(window.due(share(*number, totals[&*cut.operator], items(cut))));
+        due.push(window.due(share(*number, totals[&*cut.operator], asks(cut))));
         *number += 1;
     }
     due

@@ -1,6 +1,6 @@
 //! Jobs for tests, in a real store: submitted, claimed and answered by hand.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 use mailsonde_engine::{Address, Category, Finding, Policy, Subject, Verdict};
@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::{
     ending,
     person::tokens,
+    plan::cut::asks_of,
     rows::{
         items::{self, Item},
         verdicts::{self, Judged},
@@ -21,14 +22,19 @@ use crate::{
         CsvError,
         intake::{DataRow, Intake, Terms},
     },
+    facade,
     store::{
         LOCAL_CLIENT, Store, StoreError,
         chunks::{self, Deferred, NewPart},
+        jobs,
         keys::Row,
         sheets::NewPiece,
         submission::{NewChunk, NewJob, Submission},
         tasks::{self, Claimed},
+        testing::{kept_messages, put_messages_off},
+        webhooks::NewWebhook,
     },
+    webhooks::{Each, Message},
 };
 
 /// A job of one chunk.
@@ -39,6 +45,14 @@ pub(super) async fn submit(store: &Store, client: Uuid, inputs: &[&str]) -> Uuid
 /// A job of several chunks, whose tasks come in their order.
 pub(super) async fn submit_chunks(store: &Store, client: Uuid, chunks: &[&[&str]]) -> Uuid {
     take(store, &new_job(store, client, Uuid::now_v7(), chunks)).await
+}
+
+/// A task of several chunks, of which is told at this address.
+pub(super) async fn submit_task(store: &Store, chunks: &[&[&str]], url: &str) -> Uuid {
+    let id = Uuid::now_v7();
+    let callback = Some(store.keys().seal(Row::Callback { job: id }, url.as_bytes()));
+    let job = new_job(store, LOCAL_CLIENT, id, chunks);
+    take(store, &NewJob { facade: facade::tasks::WORD, callback, ..job }).await
 }
 
 /// A job of one chunk that was made from this file.
@@ -75,6 +89,7 @@ pub(super) fn new_job(store: &Store, client: Uuid, id: Uuid, chunks: &[&[&str]])
         NewChunk {
             operator: "example.com".into(),
             items: i32::try_from(rows.len()).unwrap(),
+            asks: i32::try_from(inputs.iter().map(|input| asks_of(input)).sum::<u32>()).unwrap(),
             sealed: store.keys().seal(Row::Chunk { job: id, no }, &text(&rows)),
             tokens: tokens(store.keys(), client, inputs.iter().copied()),
             deadline_at: deadline_at - SignedDuration::from_mins(30) + SignedDuration::from_secs(no.into()),
@@ -115,8 +130,9 @@ fn text(rows: &[(u32, &str)]) -> Vec<u8> {
     items::write(&rows.iter().map(item).collect::<Vec<_>>())
 }
 
-/// The next task, for us.
+/// The next task, for us, but for messages: those of verdicts that were written are more urgent than any chunk.
 pub(super) async fn claim(store: &Store) -> Claimed {
+    put_messages_off(store).await;
     let client = store.worker().await.unwrap();
     let claimed = tasks::claim(&client, Uuid::from_u128(1), Duration::from_mins(10), 1).await.unwrap();
     claimed.into_iter().next().unwrap()
@@ -139,7 +155,7 @@ pub(super) async fn write(store: &Store, task: &Claimed, verdicts: &[Judged]) ->
     write_part(store, task, 0, verdicts, Some(&[])).await
 }
 
-/// Writes a part of a chunk's verdicts; with the last one, whoever is asked about again.
+/// Writes a part of a chunk's verdicts, and what is told of them; with the last one, whoever is asked about again.
 pub(super) async fn write_part(
     store: &Store,
     task: &Claimed,
@@ -159,9 +175,26 @@ pub(super) async fn write_part(
         role_based: 0,
         disposable: Vec::new(),
         sealed: store.keys().seal(row, &verdicts::write(verdicts)),
+        told: told(store, id.job, verdicts).await,
     };
     let mut client = store.worker().await.unwrap();
     chunks::write(&mut client, task.lease, id, &part, last).await
+}
+
+async fn told(store: &Store, job: Uuid, verdicts: &[Judged]) -> Vec<NewWebhook> {
+    let job = jobs::job(&store.worker().await.unwrap(), job).await.unwrap();
+    let each = job.and_then(|job| Each::of(store, job).unwrap());
+    each.map_or_else(Vec::new, |each| each.tell_final(store.keys(), verdicts).unwrap())
+}
+
+/// What is told, and has not been delivered: bodies, by the ids of the messages.
+pub(super) async fn messages(store: &Store) -> BTreeMap<Uuid, String> {
+    let body = |(id, sealed): (Uuid, Vec<u8>)| {
+        let text = store.keys().open(Row::Webhook { id }, &sealed).unwrap();
+        let message: Message = serde_json::from_slice(&text).unwrap();
+        (id, message.body)
+    };
+    kept_messages(store).await.into_iter().map(body).collect()
 }
 
 /// Items of the local client that are asked about again at once, in a chunk of this round.
@@ -170,6 +203,7 @@ pub(super) fn deferred(store: &Store, round: i32, rows: &[(u32, &str)]) -> Defer
     Deferred {
         operator: "example.com".into(),
         items: i32::try_from(rows.len()).unwrap(),
+        asks: i32::try_from(rows.iter().map(|(_, input)| asks_of(input)).sum::<u32>()).unwrap(),
         round,
         tokens: tokens(&keys, LOCAL_CLIENT, rows.iter().map(|(_, input)| *input)),
         seal: Box::new(move |id| keys.seal(Row::Chunk { job: id.job, no: id.no }, &plain)),

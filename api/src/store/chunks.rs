@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::{
     StoreError,
     tasks::{ChunkId, Lease, Parameter},
+    webhooks::{self, NewWebhook},
 };
 
 /// Shared by those who write verdicts of a job, exclusive for who ends it: nothing is written that was not counted.
@@ -46,7 +47,7 @@ pub(super) const WAS_WRITTEN: &str =
 pub(super) const NEXT_CHUNK: &str = "select max(no) + 1 from chunk where job = $1";
 
 pub(super) const ADD_CHUNK: &str = "
-insert into chunk (job, no, operator, items, round, sealed, tokens) values ($1, $2, $3, $4, $5, $6, $7)";
+insert into chunk (job, no, operator, items, asks, round, sealed, tokens) values ($1, $2, $3, $4, $5, $6, $7, $8)";
 
 pub(super) const ADD_CHUNK_TASK: &str = "
 insert into task (kind, client, job, chunk, due_at, deadline_at)
@@ -79,12 +80,16 @@ pub(crate) struct NewPart {
     /// Of these, the ones about disposable addresses, by category.
     pub(crate) disposable: Vec<i32>,
     pub(crate) sealed: Vec<u8>,
+    /// What is told of them, if they are written.
+    pub(crate) told: Vec<NewWebhook>,
 }
 
 /// Items that are asked about again later.
 pub(crate) struct Deferred {
     pub(crate) operator: String,
     pub(crate) items: i32,
+    /// Recipients that are asked about because of them.
+    pub(crate) asks: i32,
     pub(crate) round: i32,
     /// Seals the rows for the chunk of this number.
     pub(crate) seal: Box<dyn Fn(ChunkId) -> Vec<u8> + Send + Sync>,
@@ -128,7 +133,8 @@ pub(crate) async fn parts(
     Ok(rows.iter().map(|row| (row.get("no"), row.get("sealed"))).collect())
 }
 
-/// Writes verdicts; with the last ones the chunk's task is done, and those who were put off have a chunk of their own.
+/// Writes verdicts, and with them what is told of them; with the last ones the chunk's task is done, and those who were put
+/// off have a chunk of their own.
 ///
 /// # Errors
 /// [`StoreError::Fenced`]: the lease went to somebody else, or the job has ended.
@@ -146,7 +152,7 @@ pub(crate) async fn write(
     let lock = lock_of(id.job);
     let locked: [Parameter<'_>; 1] = [&lock];
     let total: i32 = part.counts.iter().sum();
-    let NewPart { no, counts, role_based, disposable, sealed } = part;
+    let NewPart { no, counts, role_based, disposable, sealed, told } = part;
     let parameters: [Parameter<'_>; 9] =
         [&lease.task, &lease.fence, &id.job, no, &total, counts, sealed, role_based, disposable];
     let (_, written) =
@@ -158,6 +164,7 @@ pub(crate) async fn write(
     for deferred in last.unwrap_or_default() {
         add(&tx, id.job, deferred).await?;
     }
+    webhooks::add_all(&tx, told).await?;
     tx.commit().await?;
     Ok(())
 }
@@ -168,8 +175,8 @@ async fn add(tx: &impl GenericClient, job: Uuid, deferred: &Deferred) -> Result<
     let no: i32 = tx.query_one(&next, &[&job]).await?.get(0);
     let sealed = (deferred.seal)(ChunkId { job, no });
     let add = tx.prepare_cached(ADD_CHUNK).await?;
-    let Deferred { operator, items, round, tokens, wait, within, .. } = deferred;
-    tx.execute(&add, &[&job, &no, operator, items, round, &sealed, tokens]).await?;
+    let Deferred { operator, items, asks, round, tokens, wait, within, .. } = deferred;
+    tx.execute(&add, &[&job, &no, operator, items, asks, round, &sealed, tokens]).await?;
     let task = tx.prepare_cached(ADD_CHUNK_TASK).await?;
     tx.execute(&task, &[&job, &no, &wait.as_secs_f64(), &within.as_secs_f64()]).await?;
     Ok(())

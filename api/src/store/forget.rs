@@ -6,8 +6,11 @@ use uuid::Uuid;
 use super::{
     StoreError,
     chunks::{self, WRITING, lock_of},
+    jobs::{self, Contents, JobRow},
     keys::ShortToken,
+    task_lists::{self, Sums},
     tasks::{ChunkId, Parameter, TAKE_TURNS},
+    webhooks,
 };
 
 pub(super) const CLIENTS: &str = "select id from client order by id";
@@ -36,6 +39,16 @@ pub(super) const HELD: &str = "select sealed, tokens from chunk where job = $1 a
 pub(super) const REWRITE: &str = "update chunk set sealed = $3, tokens = $4 where job = $1 and no = $2";
 
 pub(super) const REWRITE_PART: &str = "update part set sealed = $4 where job = $1 and chunk = $2 and no = $3";
+
+/// Messages that nobody has taken and that tell rows with the end of a task.
+pub(super) const ENDS: &str = "
+select webhook.id, webhook.job from webhook join job on job.id = webhook.job
+where job.client = $1 and job.facade = 'tasks' and job.items <= $2 and webhook.state = 'pending'";
+
+/// Nobody writes down meanwhile what came of a try.
+pub(super) const END: &str = "select sealed from webhook where id = $1 and state = 'pending' for update";
+
+pub(super) const RETELL: &str = "update webhook set sealed = $2 where id = $1";
 
 /// Forgetting somebody changes the tokens.
 pub(super) const IS_UNCHANGED: &str =
@@ -90,12 +103,14 @@ impl<'a> Rewriting<'a> {
         chunks::parts(&self.tx, self.id).await
     }
 
-    /// Writes the chunk, and those of its parts that are given, in place of what was there.
+    /// Writes the chunk, and those of its parts that are given, in place of what was there. `told`: ids of messages about
+    /// the person, which go.
     pub(crate) async fn finish(
         self,
         sealed: &[u8],
         tokens: &[u8],
         parts: &[(i32, Vec<u8>)],
+        told: &[Uuid],
     ) -> Result<(), StoreError> {
         let Self { tx, id, .. } = self;
         let rewrite = tx.prepare_cached(REWRITE).await?;
@@ -105,6 +120,53 @@ impl<'a> Rewriting<'a> {
             let parameters: [Parameter<'_>; 4] = [&id.job, &id.no, no, sealed];
             tx.execute(&rewrite_part, &parameters).await?;
         }
+        webhooks::forget(&tx, told).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+}
+
+/// Ids of messages that nobody has taken and that tell rows with the end of a task of this client, where these are not more
+/// than `rows_max`; and of their tasks.
+pub(crate) async fn ends(
+    client: &impl GenericClient,
+    of: Uuid,
+    rows_max: i32,
+) -> Result<Vec<(Uuid, Uuid)>, StoreError> {
+    let ends = client.prepare_cached(ENDS).await?;
+    let rows = client.query(&ends, &[&of, &rows_max]).await?;
+    Ok(rows.iter().map(|row| (row.get("id"), row.get("job"))).collect())
+}
+
+/// A message that is told anew. Until that is done, nobody writes down what came of a try.
+pub(crate) struct Retelling<'a> {
+    tx: Transaction<'a>,
+    id: Uuid,
+    pub(crate) sealed: Vec<u8>,
+}
+
+impl<'a> Retelling<'a> {
+    /// `None`: it was taken, or is tried no more.
+    pub(crate) async fn begin(client: &'a mut Client, id: Uuid) -> Result<Option<Self>, StoreError> {
+        let tx = client.transaction().await?;
+        let end = tx.prepare_cached(END).await?;
+        let row = tx.query_opt(&end, &[&id]).await?;
+        Ok(row.map(|row| Self { tx, id, sealed: row.get("sealed") }))
+    }
+
+    /// All that it tells of: a task, the sums of its verdicts, and its rows.
+    pub(crate) async fn told(&self, job: Uuid) -> Result<Option<(JobRow, Sums, Contents)>, StoreError> {
+        let Some(row) = jobs::job(&self.tx, job).await? else { return Ok(None) };
+        let sums = task_lists::progress(&self.tx, &[job]).await?.into_iter().next();
+        let sums = sums.map(|(_, sums)| sums).unwrap_or_default();
+        Ok(Some((row, sums, jobs::contents(&self.tx, job).await?)))
+    }
+
+    /// From now on it says this.
+    pub(crate) async fn finish(self, sealed: &[u8]) -> Result<(), StoreError> {
+        let Self { tx, id, .. } = self;
+        let retell = tx.prepare_cached(RETELL).await?;
+        tx.execute(&retell, &[&id, &sealed]).await?;
         tx.commit().await?;
         Ok(())
     }

@@ -19,6 +19,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { name: "0003_relentless", sql: include_str!("migrations/0003_relentless.sql") },
     Migration { name: "0004_tasks", sql: include_str!("migrations/0004_tasks.sql") },
     Migration { name: "0005_formats", sql: include_str!("migrations/0005_formats.sql") },
+    Migration { name: "0006_asks", sql: include_str!("migrations/0006_asks.sql") },
 ];
 
 /// Whoever migrates holds it: "mailsonde" has no other meaning for it.

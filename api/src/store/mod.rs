@@ -19,6 +19,7 @@ mod error;
 pub(crate) mod figures;
 pub(crate) mod forget;
 pub(crate) mod formats;
+mod gathering;
 pub(crate) mod history;
 pub(crate) mod idempotency;
 pub(crate) mod jobs;
@@ -59,7 +60,7 @@ use uuid::Uuid;
 
 pub(crate) use self::advice::NotLetIn;
 use self::{cluster::Cluster, keys::Keyring, pools::Purpose};
-pub(crate) use self::{error::StoreError, pools::DatabaseConfig, retry::Retries};
+pub(crate) use self::{error::StoreError, gathering::gather, pools::DatabaseConfig, retry::Retries};
 use crate::{facade::tasks::TasksConfig, words::TasksVocabulary};
 
 /// The client of whoever types commands on the host.
@@ -79,6 +80,7 @@ pub(crate) struct Store {
     tls: MakeRustlsConnect,
     cluster: Option<Cluster>,
     vocabulary: TasksVocabulary,
+    tells_each: bool,
 }
 
 /// The table `[encryption]`.
@@ -118,8 +120,8 @@ impl Store {
             }
             (connection, None)
         };
-        let TasksConfig { vocabulary, .. } = settings.section("tasks")?;
-        let store = Self { vocabulary, ..Self::new(&config, connection, keys, cluster)? };
+        let TasksConfig { vocabulary, webhook_each: tells_each, .. } = settings.section("tasks")?;
+        let store = Self { vocabulary, tells_each, ..Self::new(&config, connection, keys, cluster)? };
         store.prepare().await?;
         Ok(store)
     }
@@ -142,6 +144,7 @@ impl Store {
             tls,
             cluster,
             vocabulary: TasksVocabulary::Seed,
+            tells_each: false,
         })
     }
 
@@ -188,6 +191,11 @@ impl Store {
     /// The words in which the ends of tasks are told.
     pub(crate) fn vocabulary(&self) -> TasksVocabulary {
         self.vocabulary
+    }
+
+    /// Each row of a task is told by itself.
+    pub(crate) fn tells_each(&self) -> bool {
+        self.tells_each
     }
 
     /// Closes the connections, and gives up the private cluster, if it is one.

@@ -50,8 +50,9 @@ select coalesce(sum(requests) filter (where created_at > now() - $2::float8 * in
     coalesce(sum(reserved), 0)::bigint as reserved
 from asked";
 
-/// Whoever has asked that much waits no longer for the sum, and the connection is free again.
-const USAGE_PATIENCE: &str = "set transaction read only; set local statement_timeout = '2s'";
+/// Whoever has asked that much waits no longer for the sum, and the connection is free again, and so is the line of those
+/// who submit.
+const USAGE_PATIENCE: &str = "set local statement_timeout = '2s'";
 
 /// The terms of a job on its way in.
 #[derive(Debug, Clone)]
@@ -60,6 +61,32 @@ pub(crate) struct NewTerms {
     pub(crate) reserved_micros: i32,
     /// How long it is known after its deadline that there was such a job.
     pub(crate) header: Duration,
+    /// What its client may use, with this job; whatever it likes, where there are none.
+    pub(crate) limits: Option<Limits>,
+}
+
+/// What a client may use, where it is billed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    /// The hours of [`UsageRow::in_window`].
+    pub(crate) window_hours: u32,
+    /// Requests and items in these hours.
+    pub(crate) in_window: i64,
+    /// In seven days.
+    pub(crate) in_week: i64,
+    /// Millionths in a month, what is held for jobs among them; without end, where there is none.
+    pub(crate) in_cycle: Option<i64>,
+}
+
+impl Limits {
+    /// Whether whoever has used so much may have so many requests or items more, which cost so much at most.
+    pub(crate) fn cover(&self, used: UsageRow, requests: i64, micros: i64) -> bool {
+        let held = used.used_micros.saturating_add(used.reserved_micros);
+        let fits = |limit: i64, used: i64, more: i64| more <= limit.saturating_sub(used).max(0);
+        fits(self.in_window, used.in_window, requests)
+            && fits(self.in_week, used.in_week, requests)
+            && self.in_cycle.is_none_or(|limit| fits(limit, held, micros))
+    }
 }
 
 /// What is known of a job besides.
@@ -168,11 +195,24 @@ pub(crate) async fn version(client: &impl GenericClient, job: Uuid) -> Result<St
 
 /// What a client has used, in so many hours and in a week.
 pub(crate) async fn usage(client: &mut Client, of: Uuid, window_hours: u32) -> Result<UsageRow, StoreError> {
-    let tx = client.transaction().await?;
+    used(client.transaction().await?, of, window_hours).await
+}
+
+/// The same within a transaction, which goes on with its own patience.
+pub(super) async fn usage_within(
+    tx: &mut Transaction<'_>,
+    of: Uuid,
+    window_hours: u32,
+) -> Result<UsageRow, StoreError> {
+    used(tx.transaction().await?, of, window_hours).await
+}
+
+/// Changes nothing, so nothing is lost when it is rolled back.
+async fn used(tx: Transaction<'_>, of: Uuid, window_hours: u32) -> Result<UsageRow, StoreError> {
     tx.batch_execute(USAGE_PATIENCE).await?;
     let usage = tx.prepare_cached(USAGE).await?;
     let row = tx.query_one(&usage, &[&of, &f64::from(window_hours)]).await?;
-    tx.commit().await?;
+    tx.rollback().await?;
     Ok(UsageRow {
         in_window: row.get("in_window"),
         in_week: row.get("in_week"),

@@ -14,7 +14,7 @@ use super::{
     billing::{self, Bill, Overdrawn},
     capacity,
     idempotency::{self, Answer},
-    relentless::{self, NewTerms},
+    relentless::{self, NewTerms, UsageRow},
     sheets::{self, NewPiece},
     tasks::Parameter,
 };
@@ -22,18 +22,22 @@ use super::{
 /// The channel on which workers hear of new tasks.
 pub(crate) const TASKS_CHANNEL: &str = "mailsonde_tasks";
 
-/// Held from the look at what is waiting until the job is in: two submissions at once must not both take the last place.
+/// Held from the look at what is waiting, and at what the client has used, until the job is in: two submissions at once must
+/// not both take the last place, or what is left.
 const ADMISSION_LOCK: i64 = 0x6d73_6164_6d69_7373;
 
-/// What is at work stands first. Items of a chunk that have their verdicts take no time any more.
+/// What is at work stands first. Items of a chunk that have their verdicts take no time any more; the others are taken to
+/// ask about as many as all of the chunk do, on average.
 pub(super) const BACKLOG: &str = "
 select chunk.operator, job.client = $1 as is_own, task.state = 'running' as is_at_work,
     case when task.state = 'running' then $2::timestamptz else greatest(task.deadline_at, $2) end as turn_at,
-    greatest(chunk.items - coalesce((
-        select sum(part.final) from part where part.job = chunk.job and part.chunk = chunk.no
-    ), 0), 0)::int as items,
+    ceil(coalesce(chunk.asks, chunk.items)::numeric * open.items / greatest(chunk.items, 1))::int as asks,
     chunk.round, job.created_at, job.deadline_at as job_deadline_at
 from task join job on job.id = task.job join chunk on chunk.job = task.job and chunk.no = task.chunk
+    cross join lateral (
+        select greatest(chunk.items - coalesce(sum(part.final), 0), 0) as items
+        from part where part.job = chunk.job and part.chunk = chunk.no
+    ) as open
 where task.kind = 'chunk' and task.state <> 'dead' and job.state = 'running'
 order by is_at_work desc, turn_at, task.id";
 
@@ -46,12 +50,12 @@ pub(super) const WORKERS: &str =
 
 pub(super) const ADD_JOB: &str = "
 insert into job (id, client, state, pipeline, skips, items, deadline_at, expires_at, created_at, facade, callback, source,
-    filename, layout)
+    filename, layout, asks)
 values ($1, $2, 'running', $3, $4, $5, $6::timestamptz, $6::timestamptz + $7 * interval '1 second', $8, $9, $10, $11,
-    $12, $13)";
+    $12, $13, $14)";
 
 pub(super) const COPY_CHUNKS: &str =
-    "copy chunk (job, no, operator, items, sealed, tokens) from stdin (format binary)";
+    "copy chunk (job, no, operator, items, asks, sealed, tokens) from stdin (format binary)";
 
 pub(super) const COPY_TASKS: &str =
     "copy task (kind, client, job, chunk, deadline_at) from stdin (format binary)";
@@ -94,6 +98,8 @@ pub(crate) struct NewJob {
 pub(crate) struct NewChunk {
     pub(crate) operator: String,
     pub(crate) items: i32,
+    /// Recipients that are asked about because of it; its items, where nobody is asked.
+    pub(crate) asks: i32,
     pub(crate) sealed: Vec<u8>,
     pub(crate) tokens: Vec<u8>,
     /// Its virtual deadline.
@@ -108,8 +114,8 @@ pub(crate) struct Backlog {
     pub(crate) is_own: bool,
     /// Its virtual deadline, or the present moment, where it is at work or that is over.
     pub(crate) turn_at: Timestamp,
-    /// Items without a verdict.
-    pub(crate) items: u32,
+    /// Recipients that it may still ask about; its items without a verdict, where nobody is asked.
+    pub(crate) asks: u32,
     pub(crate) round: i32,
     pub(crate) created_at: Timestamp,
     pub(crate) job_deadline_at: Timestamp,
@@ -142,6 +148,11 @@ impl<'a> Submission<'a> {
         Ok(Self { tx, client, now: row.get(0), running_max })
     }
 
+    /// What the client has used in so many hours and in a week, with all that its other jobs hold: they are in, or come later.
+    pub(crate) async fn usage(&mut self, window_hours: u32) -> Result<UsageRow, StoreError> {
+        relentless::usage_within(&mut self.tx, self.client, window_hours).await
+    }
+
     /// What is at work, and what is waiting, by virtual deadline.
     pub(crate) async fn backlog(&self) -> Result<Vec<Backlog>, StoreError> {
         let backlog = self.tx.prepare_cached(BACKLOG).await?;
@@ -150,7 +161,7 @@ impl<'a> Submission<'a> {
             operator: row.get("operator"),
             is_own: row.get("is_own"),
             turn_at: row.get("turn_at"),
-            items: u32::try_from(row.get::<_, i32>("items")).unwrap_or_default(),
+            asks: u32::try_from(row.get::<_, i32>("asks")).unwrap_or_default(),
             round: row.get("round"),
             created_at: row.get("created_at"),
             job_deadline_at: row.get("job_deadline_at"),
@@ -197,9 +208,10 @@ impl<'a> Submission<'a> {
     async fn add(&self, job: &NewJob) -> Result<(), StoreError> {
         let Self { tx, now, .. } = self;
         let items: i32 = job.chunks.iter().map(|chunk| chunk.items).sum();
+        let asks = job.chunks.iter().fold(0i32, |sum, chunk| sum.saturating_add(chunk.asks));
         let add = tx.prepare_cached(ADD_JOB).await?;
         let retention = job.retention.as_secs_f64();
-        let parameters: [Parameter<'_>; 13] = [
+        let parameters: [Parameter<'_>; 14] = [
             &job.id,
             &job.client,
             &job.pipeline,
@@ -213,6 +225,7 @@ impl<'a> Submission<'a> {
             &job.source,
             &job.filename,
             &job.layout,
+            &asks,
         ];
         tx.execute(&add, &parameters).await?;
         if let Some(terms) = &job.terms {
@@ -231,14 +244,12 @@ impl<'a> Submission<'a> {
 }
 
 async fn copy_chunks(tx: &Transaction<'_>, job: &NewJob) -> Result<(), StoreError> {
-    let types = [Type::UUID, Type::INT4, Type::TEXT, Type::INT4, Type::BYTEA, Type::BYTEA];
+    let types = [Type::UUID, Type::INT4, Type::TEXT, Type::INT4, Type::INT4, Type::BYTEA, Type::BYTEA];
     let writer = BinaryCopyInWriter::new(tx.copy_in(COPY_CHUNKS).await?, &types);
     pin_mut!(writer);
     for (no, chunk) in (0i32..).zip(&job.chunks) {
-        writer
-            .as_mut()
-            .write(&[&job.id, &no, &chunk.operator, &chunk.items, &chunk.sealed, &chunk.tokens])
-            .await?;
+        let NewChunk { operator, items, asks, sealed, tokens, .. } = chunk;
+        writer.as_mut().write(&[&job.id, &no, operator, items, asks, sealed, tokens]).await?;
     }
     writer.finish().await?;
     Ok(())

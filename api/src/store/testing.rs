@@ -13,6 +13,7 @@ use std::{
 };
 
 use tokio_postgres::{Config, NoTls};
+use uuid::Uuid;
 
 use super::{
     DatabaseConfig, Store,
@@ -82,6 +83,23 @@ pub(crate) async fn store_without_tasks() -> Store {
     let store = store().await;
     store.worker().await.unwrap().batch_execute("delete from task").await.unwrap();
     store
+}
+
+/// The same store, whose tasks tell of each row by itself.
+pub(crate) fn telling_each(store: Store) -> Store {
+    Store { tells_each: true, ..store }
+}
+
+/// Webhooks are not delivered before all else is done.
+pub(crate) async fn put_messages_off(store: &Store) {
+    let put_off = "update task set due_at = 'infinity' where kind = 'webhook'";
+    store.worker().await.unwrap().batch_execute(put_off).await.unwrap();
+}
+
+/// The webhooks that are there, sealed, by their ids.
+pub(crate) async fn kept_messages(store: &Store) -> Vec<(Uuid, Vec<u8>)> {
+    let kept = store.worker().await.unwrap().query("select id, sealed from webhook", &[]).await.unwrap();
+    kept.iter().map(|row| (row.get("id"), row.get("sealed"))).collect()
 }
 
 /// The same store, as another process has it, with these keys.

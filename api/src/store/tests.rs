@@ -57,6 +57,7 @@ async fn submit_for(store: &Store, client: Uuid, minutes: &[i64]) -> Uuid {
     let chunk = |minutes: &i64| NewChunk {
         operator: "example.com".into(),
         items: 2,
+        asks: 2,
         sealed: vec![1],
         tokens: vec![0; 16],
         deadline_at: after(*minutes),
@@ -103,7 +104,13 @@ async fn write(
     last: Option<&[Deferred]>,
 ) -> Result<(), StoreError> {
     let mut client = store.worker().await.unwrap();
-    let part =
-        NewPart { no: 0, counts: vec![0, 1, 1], role_based: 1, disposable: vec![0, 1], sealed: vec![2] };
+    let part = NewPart {
+        no: 0,
+        counts: vec![0, 1, 1],
+        role_based: 1,
+        disposable: vec![0, 1],
+        sealed: vec![2],
+        told: Vec::new(),
+    };
     chunks::write(&mut client, lease, task.chunk.unwrap(), &part, last).await
 }

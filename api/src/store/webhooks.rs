@@ -1,7 +1,7 @@
 //! Webhooks and the secrets that sign them. A webhook is added with its task, in the transaction in which it comes about;
 //! what came of a try is written with what becomes of the task, under its fence, or not at all.
 
-use std::time::Duration;
+use std::{slice, time::Duration};
 
 use deadpool_postgres::{Client, GenericClient, Transaction};
 use jiff::Timestamp;
@@ -15,9 +15,12 @@ use super::{
 };
 
 /// Its task is nobody's, so that it waits for no chunk of the client's. It has no job either, whose end would delete it.
+/// What is there under its id already stays as it is.
 pub(super) const ADD: &str = "
 with added as (
-    insert into webhook (id, client, job, host, sealed) values ($1, $2, $3, $4, $5) returning id
+    insert into webhook (id, client, job, host, sealed)
+    select * from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::bytea[], $5::bytea[])
+    on conflict (id) do nothing returning id
 )
 insert into task (kind, client, webhook, deadline_at) select 'webhook', $6, id, now() from added";
 
@@ -27,10 +30,20 @@ select webhook.id, webhook.client, webhook.host, webhook.sealed, webhook.attempt
 from task join webhook on webhook.id = task.webhook
 where task.id = $1 and task.fence = $2 and task.state = 'running' and webhook.state = 'pending'";
 
+/// What it said is not kept.
 pub(super) const END: &str = "
 with held as (delete from task where id = $1 and fence = $2 and state = 'running' returning webhook)
-update webhook set state = $3, attempts = attempts + 1, error = $4, ended_at = now()
+update webhook set state = $3, attempts = attempts + 1, error = $4, ended_at = now(), sealed = ''
 from held where webhook.id = held.webhook";
+
+/// The same of one that was taken and of which nobody wants to know that.
+pub(super) const DROP_TAKEN: &str = "
+with held as (delete from task where id = $1 and fence = $2 and state = 'running' returning webhook)
+delete from webhook using held where webhook.id = held.webhook";
+
+/// In the order in which a try is written down, so that the two do not wait for each other crosswise.
+pub(super) const FORGET_TASKS: &str = "delete from task where webhook = any ($1)";
+pub(super) const FORGET: &str = "delete from webhook where id = any ($1)";
 
 /// The task's own attempts count faults of ours, of which this is none.
 pub(super) const PUT_OFF: &str = "
@@ -102,6 +115,8 @@ pub(crate) struct Waiting {
 pub(crate) enum Recorded<'a> {
     /// It was taken.
     Delivered,
+    /// It was taken, and is one of so many that none of it is kept.
+    Dropped,
     /// It was not, and is not tried again. `error` is sealed.
     Failed { error: &'a [u8] },
     /// It was not, and is tried again after `wait`.
@@ -131,9 +146,21 @@ impl From<&Row> for StoredSecret {
 
 /// Adds a webhook and its task, in a transaction of the caller's.
 pub(crate) async fn add(tx: &impl GenericClient, new: &NewWebhook) -> Result<(), StoreError> {
+    add_all(tx, slice::from_ref(new)).await
+}
+
+/// The same of several. The first one is due first.
+pub(crate) async fn add_all(tx: &impl GenericClient, new: &[NewWebhook]) -> Result<(), StoreError> {
+    if new.is_empty() {
+        return Ok(());
+    }
     let (add, notify) = tokio::try_join!(biased; tx.prepare_cached(ADD), tx.prepare_cached(NOTIFY))?;
-    let parameters: [Parameter<'_>; 6] =
-        [&new.id, &new.client, &new.job, &new.host, &new.sealed, &OWN_CLIENT];
+    let ids: Vec<Uuid> = new.iter().map(|new| new.id).collect();
+    let clients: Vec<Uuid> = new.iter().map(|new| new.client).collect();
+    let jobs: Vec<Option<Uuid>> = new.iter().map(|new| new.job).collect();
+    let hosts: Vec<&[u8]> = new.iter().map(|new| &*new.host).collect();
+    let sealed: Vec<&[u8]> = new.iter().map(|new| &*new.sealed).collect();
+    let parameters: [Parameter<'_>; 6] = [&ids, &clients, &jobs, &hosts, &sealed, &OWN_CLIENT];
     tx.execute(&add, &parameters).await?;
     tx.execute(&notify, &[&TASKS_CHANNEL]).await?;
     Ok(())
@@ -168,6 +195,10 @@ pub(crate) async fn record(
 ) -> Result<(), StoreError> {
     let written = match recorded {
         Recorded::Delivered => end(client, lease, "delivered", None).await?,
+        Recorded::Dropped => {
+            let drop_taken = client.prepare_cached(DROP_TAKEN).await?;
+            client.execute(&drop_taken, &[&lease.task, &lease.fence]).await?
+        }
         Recorded::Failed { error } => end(client, lease, "failed", Some(error)).await?,
         Recorded::PutOff { error, wait } => {
             let put_off = client.prepare_cached(PUT_OFF).await?;
@@ -187,6 +218,15 @@ async fn end(
     let end = client.prepare_cached(END).await?;
     let parameters: [Parameter<'_>; 4] = [&lease.task, &lease.fence, &state, &error];
     Ok(client.execute(&end, &parameters).await?)
+}
+
+/// Deletes those of these ids that are there, delivered or not, in a transaction of the caller's.
+pub(super) async fn forget(tx: &impl GenericClient, ids: &[Uuid]) -> Result<(), StoreError> {
+    for statement in [FORGET_TASKS, FORGET] {
+        let statement = tx.prepare_cached(statement).await?;
+        tx.execute(&statement, &[&ids]).await?;
+    }
+    Ok(())
 }
 
 /// A client's secrets that sign now, the newest first.

@@ -15,7 +15,10 @@ use super::{
     secrets,
 };
 use crate::{
-    jobs::queue::{Done, TaskError, Word},
+    jobs::{
+        item_id::is_of_row,
+        queue::{Done, TaskError, Word},
+    },
     store::{
         Store, StoreError,
         keys::Row,
@@ -120,6 +123,7 @@ async fn told(word: &mut watch::Receiver<Word>) -> Word {
 async fn record(store: &Store, lease: Lease, waiting: &Waiting, outcome: &Outcome) -> Result<(), StoreError> {
     let sealed;
     let recorded = match outcome {
+        Outcome::Delivered if is_of_row(waiting.id) => Recorded::Dropped,
         Outcome::Delivered => Recorded::Delivered,
         Outcome::Failed { error, wait } => {
             sealed = store.keys().seal(Row::WebhookError { id: waiting.id }, error.as_bytes());

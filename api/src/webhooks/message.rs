@@ -42,9 +42,30 @@ impl Message {
     /// Ready for [`crate::store::webhooks::add`]. `job`: whose end is told, if it is one.
     pub(crate) fn sealed(&self, keys: &Keyring, client: Uuid, job: Option<Uuid>) -> NewWebhook {
         let id = Uuid::now_v7();
+        NewWebhook { id, client, job, host: lane(keys, client, &self.url), sealed: self.seal(keys, id) }
+    }
+
+    /// As it is kept under this id.
+    pub(crate) fn seal(&self, keys: &Keyring, id: Uuid) -> Vec<u8> {
         let text = serde_json::to_vec(self).expect("texts can be written");
-        let sealed = keys.seal(Row::Webhook { id }, &text);
-        NewWebhook { id, client, job, host: lane(keys, client, &self.url), sealed }
+        keys.seal(Row::Webhook { id }, &text)
+    }
+
+    /// Of the end of a task, where it is told. `rows`: all of them, where they are to be told.
+    pub(crate) fn of_task(
+        keys: &Keyring,
+        job: &JobRow,
+        sums: &Sums,
+        rows: Option<&[Judged]>,
+        vocabulary: TasksVocabulary,
+    ) -> Result<Option<Self>, StoreError> {
+        let (Some(url), Some(End::Done | End::DeadlinePassed)) = (callback_of(keys, job)?, job.end()) else {
+            return Ok(None);
+        };
+        let completed = Completed::of(job, sums, rows, vocabulary);
+        let body = serde_json::to_string(&completed)
+            .map_err(|error| StoreError::Refused(error.to_string().into()))?;
+        Ok(Some(Self { url, body, is_of_tasks: true }))
     }
 
     /// What was kept of one.
@@ -56,7 +77,7 @@ impl Message {
 
 /// The lane of a host: each client has its own, so that what one client does at a host that serves many is no other's
 /// loss.
-fn lane(keys: &Keyring, client: Uuid, url: &str) -> Vec<u8> {
+pub(super) fn lane(keys: &Keyring, client: Uuid, url: &str) -> Vec<u8> {
     let url = Url::parse(url).ok();
     let host = url.as_ref().and_then(Url::host_str).unwrap_or_default();
     keys.lasting_index_of_name(LANES, &format!("{client} {host}")).into_bytes()
@@ -109,13 +130,8 @@ pub(crate) fn of_task(
     rows: Option<&[Judged]>,
     vocabulary: TasksVocabulary,
 ) -> Result<Option<NewWebhook>, StoreError> {
-    let (Some(url), Some(End::Done | End::DeadlinePassed)) = (callback_of(keys, job)?, job.end()) else {
-        return Ok(None);
-    };
-    let completed = Completed::of(job, sums, rows, vocabulary);
-    let body =
-        serde_json::to_string(&completed).map_err(|error| StoreError::Refused(error.to_string().into()))?;
-    Ok(Some(Message { url, body, is_of_tasks: true }.sealed(keys, job.client, Some(job.id))))
+    let message = Message::of_task(keys, job, sums, rows, vocabulary)?;
+    Ok(message.map(|message| message.sealed(keys, job.client, Some(job.id))))
 }
 
 /// `{"type":"job.completed","timestamp":…,"data":{"job":JobStatus}}`.

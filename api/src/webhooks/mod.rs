@@ -5,6 +5,7 @@
 //! | | |
 //! |---|---|
 //! | `message` | what is told, and to whom; of the end of a job, what its product says |
+//! | `each` | what is told of the rows of a task, one by one |
 //! | `guard`, `resolver` | where messages may go: said at submission, and again at each connection |
 //! | `secrets`, `signature` | how a receiver knows that it is from us (Standard Webhooks) |
 //! | `delivery`, `courier`, `answer` | one try: its task, its request, what came back |
@@ -16,6 +17,7 @@ mod answer;
 mod config;
 mod courier;
 mod delivery;
+mod each;
 pub(crate) mod guard;
 mod lanes;
 mod message;
@@ -30,6 +32,7 @@ pub(crate) use self::{
     config::WebhooksConfig,
     courier::Courier,
     delivery::{CLOCK_MAX, deliver},
+    each::Each,
     guard::Guard,
     message::{Message, callback_of, of_job, of_task},
 };

@@ -58,7 +58,12 @@ pub(crate) const STAGES: &[Candidate] = &[
         build: || {
             let config = finder_permutation::Config::default();
             let (formats, resolver) = (Arc::new(FakeFormats), Arc::new(FakeDns));
-            Arc::new(finder_permutation::FinderPermutation::new(config, formats, resolver))
+            Arc::new(finder_permutation::FinderPermutation::new(
+                config,
+                Arc::new(|_| false),
+                formats,
+                resolver,
+            ))
         },
     },
     Candidate {

@@ -4,6 +4,8 @@
 //! of addresses (`names`), in the ways in which companies make addresses of names, the likeliest first (`formats`). What is
 //! known of the domain, by the engine's [`Formats`], counts for more than what is usual. Inputs that are addresses pass.
 //!
+//! Where anyone can open a mailbox, a name leads to namesakes: nobody is looked for there.
+//!
 //! A company's web site may stand at a name that takes no mail. Where the name has no MX records, and the domain that was
 //! registered for it has some, the candidates are of that one. It asks nobody about mailboxes.
 
@@ -21,7 +23,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     formats::{Format, Known, rank},
-    names,
+    names::{self, NameError},
     person::{Person, PersonError, registered},
 };
 
@@ -34,26 +36,42 @@ const DOMAINS_IN_FLIGHT: usize = 256;
 pub struct Config {
     /// Candidates of one person, at most.
     pub candidates_max: usize,
+    /// Whether people are looked for where anyone can open a mailbox: at `gmail.com`, say.
+    pub at_free_providers: bool,
 }
 
 impl Default for Config {
     fn default() -> Self {
         // As many formats as are in use by more than one company in a thousand, in a few spellings.
-        Self { candidates_max: 24 }
+        Self { candidates_max: 24, at_free_providers: false }
     }
 }
+
+/// Whether anyone can open a mailbox at a domain.
+pub type IsFree = Arc<dyn Fn(&str) -> bool + Send + Sync>;
 
 /// The stage.
 pub struct FinderPermutation {
     config: Config,
+    is_free: IsFree,
     formats: Arc<dyn Formats>,
     resolver: Arc<dyn Resolver>,
 }
 
 impl FinderPermutation {
     /// The stage with its sources.
-    pub fn new(config: Config, formats: Arc<dyn Formats>, resolver: Arc<dyn Resolver>) -> Self {
-        Self { config, formats, resolver }
+    pub fn new(
+        config: Config,
+        is_free: IsFree,
+        formats: Arc<dyn Formats>,
+        resolver: Arc<dyn Resolver>,
+    ) -> Self {
+        Self { config, is_free, formats, resolver }
+    }
+
+    /// Whether those of a name are looked for there, and not their namesakes.
+    fn is_of_a_company(&self, domain: &str) -> bool {
+        self.config.at_free_providers || !(self.is_free)(domain)
     }
 
     /// The domain at which the person has mail, as far as DNS tells.
@@ -97,7 +115,7 @@ impl Stage for FinderPermutation {
     }
 
     fn facts(&self) -> Facts {
-        Facts::new(&[], &["finder.candidate", "syntax.error"])
+        Facts::new(&[], &["finder.candidate", "free_provider", "syntax.error"])
     }
 
     fn run<'a>(&'a self, _: &'a Context, batch: &'a mut Batch) -> BoxFuture<'a, Result<(), StageError>> {
@@ -112,12 +130,17 @@ impl Stage for FinderPermutation {
             }
             let homes = self.homes(&persons).await;
             let mut domains: Vec<&str> = homes.values().map(|home| &**home).collect();
+            domains.retain(|domain| self.is_of_a_company(domain));
             domains.sort_unstable();
             domains.dedup();
             let known = self.recall(&domains).await;
             let nothing = Known::default();
             for (id, person) in &persons {
                 let domain = &homes[person.domain()];
+                if !self.is_of_a_company(domain) {
+                    batch.settle(*id, namesakes());
+                    continue;
+                }
                 let known = known.get(domain).unwrap_or(&nothing);
                 let mut outcome = Outcome::default();
                 outcome.expand(candidates(person, domain, known, self.config.candidates_max));
@@ -139,13 +162,20 @@ fn read(batch: &Batch) -> Vec<Read> {
 fn refused(error: PersonError) -> Outcome {
     let reason = match error {
         PersonError::Domain => SyntaxReason::BadDomain,
-        PersonError::NoName => SyntaxReason::Empty,
-        PersonError::ControlCharacter => SyntaxReason::ControlCharacter,
-        PersonError::LongName => SyntaxReason::TooLong,
-        PersonError::NoLetter => SyntaxReason::BadLocalPart,
+        PersonError::Name(NameError::Empty) => SyntaxReason::Empty,
+        PersonError::Name(NameError::ControlCharacter) => SyntaxReason::ControlCharacter,
+        PersonError::Name(NameError::TooLong) => SyntaxReason::TooLong,
+        PersonError::Name(NameError::NoLetter) => SyntaxReason::BadLocalPart,
     };
     let mut outcome =
         Outcome::of([Finding::SyntaxError(SyntaxError { reason, message: error.to_string().into() })]);
+    outcome.stop();
+    outcome
+}
+
+/// Anyone may have the address that a name leads to.
+fn namesakes() -> Outcome {
+    let mut outcome = Outcome::of([Finding::FreeProvider]);
     outcome.stop();
     outcome
 }
@@ -172,7 +202,7 @@ pub fn candidates(person: &Person, domain: &str, known: &Known, max: usize) -> V
 mod tests {
     use std::{sync::Mutex, time::Duration};
 
-    use mailsonde_engine::{HistoryError, Pipeline, Slot, Subject};
+    use mailsonde_engine::{HistoryError, MailboxState, Pipeline, Policy, Slot, Subject, judge};
 
     use super::*;
     use crate::fake_dns::FakeDns;
@@ -204,7 +234,8 @@ mod tests {
     }
 
     async fn run(formats: Arc<Scripted>, zone: &str, inputs: &[&str]) -> Vec<Subject> {
-        let stage = FinderPermutation::new(Config::default(), formats, FakeDns::new(zone));
+        let is_free = Arc::new(|domain: &str| domain == "free.test");
+        let stage = FinderPermutation::new(Config::default(), is_free, formats, FakeDns::new(zone));
         let pipeline = Pipeline::new("find", vec![Slot::new(Arc::new(stage))]).unwrap();
         let mut batch = Batch::new(inputs.iter().map(|input| Subject::new(*input)).collect());
         pipeline.run(&Context::within(Duration::from_secs(30)), &mut batch).await;
@@ -272,6 +303,17 @@ mod tests {
                 .collect::<Vec<_>>(),
             ["acme.test", "mail.own.test", "shop.none.test", "acme.test", "eu.acme.test"]
         );
+    }
+
+    #[tokio::test]
+    async fn where_anyone_can_open_a_mailbox_nobody_is_looked_for() {
+        let formats = Arc::new(Scripted::default());
+        let subjects = run(formats.clone(), "", &["Jane Doe\tfree.test"]).await;
+        assert!(subjects[0].candidates().is_empty());
+        assert!(subjects[0].findings().any(|finding| *finding == Finding::FreeProvider));
+        let judgement = judge(subjects[0].findings(), Policy::default().of_mailbox());
+        assert_eq!(judgement.mailbox, MailboxState::Unchecked, "nobody is called dead");
+        assert!(formats.asked.lock().unwrap().is_empty());
     }
 
     #[tokio::test]

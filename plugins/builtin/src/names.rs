@@ -59,16 +59,16 @@ pub struct Spelling {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
     /// Nothing is left after trimming.
-    #[error("the name is empty")]
+    #[error("The name is empty.")]
     Empty,
     /// It has more than [`NAME_CHARACTERS_MAX`] characters.
-    #[error("the name is longer than {NAME_CHARACTERS_MAX} characters")]
+    #[error("The name is longer than {NAME_CHARACTERS_MAX} characters.")]
     TooLong,
     /// It consists of digits and signs.
-    #[error("the name has no letter")]
+    #[error("The name has no letter in it.")]
     NoLetter,
     /// It has a line break, a tab or another control character inside.
-    #[error("the name has a control character")]
+    #[error("The name contains a control character.")]
     ControlCharacter,
 }
 
@@ -94,7 +94,11 @@ pub fn parse(full_name: &str) -> Result<Name, NameError> {
     Ok(Name { readings: likeliest(readings) })
 }
 
-fn check(text: &str) -> Result<(), NameError> {
+/// Whether a text may be a name; it is trimmed.
+///
+/// # Errors
+/// Why it is none.
+pub(crate) fn check(text: &str) -> Result<(), NameError> {
     if text.is_empty() {
         Err(NameError::Empty)
     } else if text.chars().nth(NAME_CHARACTERS_MAX).is_some() {

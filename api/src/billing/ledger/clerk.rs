@@ -16,6 +16,7 @@ use crate::store::{
         self,
         groups::{self, Answer, Group, Held, Unwritten},
     },
+    gather,
 };
 
 /// Requests of a group: so that a commit stays short.
@@ -55,6 +56,7 @@ impl Clerk {
             // Only what is owed is written without somebody having come.
             let arrived =
                 if self.owed.is_empty() { Ok(arrived.await) } else { timeout(PAUSE_MAX, arrived).await };
+            gather(&mut self.arriving, &mut ops, GROUP_MAX).await;
             if ops.iter().any(|op| matches!(op, Op::Close)) {
                 self.arriving.close();
             }

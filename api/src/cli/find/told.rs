@@ -20,6 +20,9 @@ use crate::{
 /// Columns for who is looked for.
 const PERSON_WIDTH: usize = 40;
 
+/// Nobody was looked for.
+const NAMESAKES: &str = "Anyone can open a mailbox there, so a name leads to namesakes.";
+
 /// Standard output, for this format.
 pub(super) fn output(format: FindFormat) -> Box<dyn Write> {
     let stdout = io::stdout().lock();
@@ -166,9 +169,18 @@ impl<'a> Found<'a> {
                 let sentence = meaning(&self.verdict.judgement);
                 writeln!(out, "{sentence} {FAINT}Perhaps {address} ({chance:.2}).{FAINT:#}")?;
             }
-            _ => writeln!(out, "{}", meaning(&self.verdict.judgement))?,
+            _ => writeln!(out, "{}", self.sentence())?,
         }
         self.candidates.iter().flatten().try_for_each(|listed| line(out, listed))
+    }
+
+    /// What the verdict means for who looked for a person.
+    fn sentence(&self) -> &'static str {
+        if self.verdict.candidates.is_empty() && self.verdict.judgement.flags.is_free_provider {
+            NAMESAKES
+        } else {
+            meaning(&self.verdict.judgement)
+        }
     }
 }
 

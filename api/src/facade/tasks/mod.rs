@@ -2,6 +2,7 @@
 
 pub(crate) mod completed;
 pub(crate) mod credits;
+pub(crate) mod each;
 pub(crate) mod email;
 pub(crate) mod metrics;
 pub(crate) mod sheet;
@@ -27,6 +28,7 @@ pub(crate) struct TasksConfig {
     pub(crate) vocabulary: TasksVocabulary,
     #[serde(with = "humantime_serde")]
     pub(crate) retention: Duration,
+    pub(crate) webhook_each: bool,
 }
 
 /// A moment as its clients read it: whole seconds, UTC.

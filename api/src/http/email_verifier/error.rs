@@ -6,27 +6,19 @@ use axum::{
     http::{HeaderValue, StatusCode, header::CONNECTION},
     response::{IntoResponse, Response},
 };
-use mailsonde_config::ConfigError;
 use serde::{Serialize, Serializer, ser::SerializeMap as _};
 use serde_json::Value;
 
 use crate::{
     billing::Overdrawn,
     http::{
-        refusal::Refusal,
+        api_error::{self, OwnRefusal},
         shape::{Shape, answer},
     },
-    store::StoreError,
 };
 
 /// Why an endpoint does not do it.
-#[derive(Debug)]
-pub(crate) enum ApiError {
-    /// What every facade may refuse.
-    Refused(Refusal),
-    /// What this one does.
-    Own(Own),
-}
+pub(crate) type ApiError = api_error::ApiError<Own>;
 
 /// A refusal with a code of this facade.
 #[derive(Debug)]
@@ -86,40 +78,20 @@ impl ApiError {
     }
 }
 
-impl From<Refusal> for ApiError {
-    fn from(refusal: Refusal) -> Self {
-        Self::Refused(refusal)
-    }
+impl OwnRefusal for Own {
+    const SHAPE: Shape = Shape::EmailVerifier;
 }
 
-impl From<StoreError> for ApiError {
-    fn from(error: StoreError) -> Self {
-        Self::Refused(error.into())
-    }
-}
-
-/// It was right when the service began.
-impl From<ConfigError> for ApiError {
-    fn from(error: ConfigError) -> Self {
-        tracing::error!("a pipeline cannot be used: {error}");
-        Self::Refused(Refusal::Internal)
-    }
-}
-
-impl IntoResponse for ApiError {
+impl IntoResponse for Own {
     fn into_response(self) -> Response {
-        match self {
-            Self::Refused(refusal) => Shape::EmailVerifier.refuse(&refusal),
-            Self::Own(Own { status, code, text, extra }) => {
-                let detail = Detail { error: &text, code, extra: &extra };
-                let mut response = answer(status, &Failure { detail });
-                // What is left of the request is not worth reading.
-                if status == StatusCode::PAYLOAD_TOO_LARGE {
-                    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-                }
-                response
-            }
+        let Self { status, code, text, extra } = self;
+        let detail = Detail { error: &text, code, extra: &extra };
+        let mut response = answer(status, &Failure { detail });
+        // What is left of the request is not worth reading.
+        if status == StatusCode::PAYLOAD_TOO_LARGE {
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
+        response
     }
 }
 

@@ -4,7 +4,10 @@
 use std::sync::Arc;
 
 use axum::{Extension, extract::State, http::StatusCode, response::Response};
-use mailsonde_builtin::person::{Person, PersonError};
+use mailsonde_builtin::{
+    names::NameError,
+    person::{Person, PersonError},
+};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -131,8 +134,8 @@ fn person(fields: &mut Fields<'_>) -> Option<(Person, Input)> {
 /// What is wrong, for programs.
 fn kind(error: PersonError) -> &'static str {
     match error {
-        PersonError::NoName => "string_too_short",
-        PersonError::LongName => "string_too_long",
+        PersonError::Name(NameError::Empty) => "string_too_short",
+        PersonError::Name(NameError::TooLong) => "string_too_long",
         _ => "value_error",
     }
 }

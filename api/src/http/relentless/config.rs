@@ -5,7 +5,10 @@ use std::{num::NonZeroUsize, time::Duration};
 use mailsonde_config::{ConfigError, Settings};
 use serde::Deserialize;
 
-use crate::facade::relentless::{terms::Prices, words::CatchAllPolicy};
+use crate::{
+    facade::relentless::{terms::Prices, words::CatchAllPolicy},
+    store::relentless::Limits,
+};
 
 /// Clients of the product hold whole numbers in 32 bits: no price, no count and no sum of them is greater.
 pub(super) const WHOLE_MAX: i64 = i32::MAX as i64;
@@ -88,6 +91,16 @@ impl RelentlessConfig {
             }
         }
         Ok(config)
+    }
+
+    /// What a client may use; nobody is stopped where nobody is billed.
+    pub(super) fn limits(&self) -> Option<Limits> {
+        self.billing.then(|| Limits {
+            window_hours: self.free_window_hours,
+            in_window: self.free_window_limit.into(),
+            in_week: self.free_weekly_limit.into(),
+            in_cycle: Some(i64::from(self.cycle_value_micros)).filter(|value| *value > 0),
+        })
     }
 
     /// How long requests are known that were answered at once.

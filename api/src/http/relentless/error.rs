@@ -6,16 +6,14 @@ use axum::{
     http::{HeaderValue, StatusCode, header::RETRY_AFTER},
     response::{IntoResponse, Response},
 };
-use mailsonde_config::ConfigError;
 use serde::Serialize;
 
 use crate::{
     http::{
-        refusal::Refusal,
+        api_error::{self, OwnRefusal},
         shape::{Shape, answer},
     },
     metrics::Limit,
-    store::StoreError,
 };
 
 /// What whoever finds no room is told: the product's own words.
@@ -26,13 +24,7 @@ const BUSY: &str =
 const BUSY_RETRY: Duration = Duration::from_secs(5);
 
 /// Why an endpoint does not do it.
-#[derive(Debug)]
-pub(crate) enum ApiError {
-    /// What every facade may refuse.
-    Refused(Refusal),
-    /// What this one does.
-    Own(Own),
-}
+pub(crate) type ApiError = api_error::ApiError<Own>;
 
 /// A refusal with a key of this facade.
 #[derive(Debug)]
@@ -82,39 +74,19 @@ impl ApiError {
     }
 }
 
-impl From<Refusal> for ApiError {
-    fn from(refusal: Refusal) -> Self {
-        Self::Refused(refusal)
-    }
+impl OwnRefusal for Own {
+    const SHAPE: Shape = Shape::Relentless;
 }
 
-impl From<StoreError> for ApiError {
-    fn from(error: StoreError) -> Self {
-        Self::Refused(error.into())
-    }
-}
-
-/// It was right when the service began.
-impl From<ConfigError> for ApiError {
-    fn from(error: ConfigError) -> Self {
-        tracing::error!("a pipeline cannot be used: {error}");
-        Self::Refused(Refusal::Internal)
-    }
-}
-
-impl IntoResponse for ApiError {
+impl IntoResponse for Own {
     fn into_response(self) -> Response {
-        match self {
-            Self::Refused(refusal) => Shape::Relentless.refuse(&refusal),
-            Self::Own(Own { status, key, text, suggestion, retry_after }) => {
-                let mut response = written(status, key, &text, suggestion, retry_after);
-                if let Some(wait) = retry_after {
-                    response.extensions_mut().insert(Limit::SyncAddresses);
-                    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(wait));
-                }
-                response
-            }
+        let Self { status, key, text, suggestion, retry_after } = self;
+        let mut response = written(status, key, &text, suggestion, retry_after);
+        if let Some(wait) = retry_after {
+            response.extensions_mut().insert(Limit::SyncAddresses);
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(wait));
         }
+        response
     }
 }
 

@@ -5,6 +5,7 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use axum::{extract::State, http::StatusCode, response::Response};
 use jiff::{SignedDuration, Timestamp};
+use mailsonde_builtin::person::Person;
 use serde_json::json;
 
 use super::{
@@ -14,7 +15,6 @@ use super::{
     openapi::ProbeBatchJobBackgroundRequest,
     probe::read_emails,
     request::CHOICE,
-    usage,
 };
 use crate::{
     access::{Access, Facade},
@@ -133,8 +133,7 @@ pub(super) async fn schedule(
     ticket: Option<Ticket>,
 ) -> Result<Response, ApiError> {
     let Relentless { config, .. } = &app.relentless;
-    usage::admit(app, access, inputs.len(), config.price_micros.highest_of(job_type.asks())).await?;
-    let estimate = app.estimate.seconds(inputs.len());
+    let estimate = app.estimate.of(&inputs);
     let estimate = u32::try_from(estimate.min(WHOLE_MAX.unsigned_abs())).unwrap_or(u32::MAX);
     let terms =
         Terms::new(estimate, unique_domains(job_type, &inputs), config.catchall_policy, config.price_micros);
@@ -164,6 +163,7 @@ pub(super) async fn schedule(
             terms: terms.write()?,
             reserved_micros: i32::try_from(reserved).unwrap_or(i32::MAX),
             header: config.headers(),
+            limits: config.limits(),
         }),
     };
     match submit(&app.store, &app.jobs, &app.site, request).await {
@@ -212,7 +212,7 @@ fn foreseen(
 /// Domains of addresses, and of persons.
 fn unique_domains(job_type: JobType, inputs: &[String]) -> u32 {
     let domain = |input: &String| match job_type {
-        JobType::FinderBatch => input.rsplit_once('\t').map(|(_, domain)| domain.to_owned()),
+        JobType::FinderBatch => Person::read(input)?.ok().map(|person| person.domain().to_owned()),
         JobType::ProbeBatch => person::address(input).map(|address| address.domain().to_owned()),
     };
     let domains: HashSet<String> = inputs.iter().filter_map(domain).collect();
@@ -233,6 +233,7 @@ fn refused(error: SubmitError, deadline: Option<Timestamp>, estimate: u32) -> Ap
             ("deadline_too_far", "Deadline should be within 30 days", after(least))
         }
         SubmitError::Window => ("deadline_too_tight", TOO_TIGHT, after(least)),
+        SubmitError::Exhausted => return ApiError::usage_exhausted(),
         SubmitError::Store(error) => return error.into(),
         other => {
             tracing::error!("a job cannot be submitted: {other}");

@@ -59,40 +59,39 @@ pub(super) struct Usage {
     responses((status = 200, body = Usage, description = "What was used, and what is left")),
 )]
 pub(super) async fn usage(State(app): State<Arc<App>>, Caller(access): Caller) -> Result<Response, ApiError> {
-    Ok(answer(StatusCode::OK, &of(&app, &access).await?))
+    let used = used(&app, &access).await?;
+    Ok(answer(StatusCode::OK, &Usage::of(&app.relentless.config, used)))
 }
 
-async fn of(app: &App, access: &Access) -> Result<Usage, ApiError> {
-    let config = &app.relentless.config;
-    let used =
-        relentless::usage(&mut app.store.request().await?, access.client, config.free_window_hours).await?;
-    Ok(Usage::of(config, used))
+async fn used(app: &App, access: &Access) -> Result<UsageRow, ApiError> {
+    let hours = app.relentless.config.free_window_hours;
+    Ok(relentless::usage(&mut app.store.request().await?, access.client, hours).await?)
 }
 
-/// Whether a client may have so many requests more, of which none costs more than this. Those that come at the same moment
-/// do not see each other: together they may get a little more than there is.
+/// Whether a client may have so many requests more that are answered at once, of which none costs more than this. Those that
+/// come at the same moment do not see each other: together they may get a little more than there is. What jobs may is decided
+/// when they are submitted, and one after the other.
 pub(super) async fn admit(
     app: &App,
     access: &Access,
     requests: usize,
     price_micros: u32,
 ) -> Result<(), ApiError> {
-    if !app.relentless.config.billing {
-        return Ok(());
-    }
-    let usage = of(app, access).await?;
+    let Some(limits) = app.relentless.config.limits() else { return Ok(()) };
+    let used = used(app, access).await?;
     let requests = i64::try_from(requests).unwrap_or(i64::MAX);
     let value = requests.saturating_mul(i64::from(price_micros));
-    if usage.covers(requests, value) { Ok(()) } else { Err(ApiError::usage_exhausted()) }
+    if limits.cover(used, requests, value) { Ok(()) } else { Err(ApiError::usage_exhausted()) }
 }
 
 impl Usage {
     fn of(config: &RelentlessConfig, used: UsageRow) -> Self {
         let told = |number: i64| number.clamp(0, WHOLE_MAX);
-        let limit = |limit: u32| if config.billing { i64::from(limit) } else { NO_LIMIT };
         let rest = |limit: i64, used: i64| told(limit - used);
-        let (window, weekly) = (limit(config.free_window_limit), limit(config.free_weekly_limit));
-        let cycle = Some(i64::from(config.cycle_value_micros)).filter(|value| config.billing && *value > 0);
+        let limits = config.limits();
+        let window = limits.map_or(NO_LIMIT, |limits| limits.in_window);
+        let weekly = limits.map_or(NO_LIMIT, |limits| limits.in_week);
+        let cycle = limits.and_then(|limits| limits.in_cycle);
         let held = used.used_micros.saturating_add(used.reserved_micros);
         let left = cycle.map(|cycle| rest(cycle, held));
         let rests = [(rest(window, used.in_window), window), (rest(weekly, used.in_week), weekly)];
@@ -122,13 +121,6 @@ impl Usage {
             current_plan_probe_cost_micros: prices.probe,
         }
     }
-
-    /// Whether so many requests may come, and cost so much.
-    fn covers(&self, requests: i64, value: i64) -> bool {
-        requests <= self.window_requests_remaining
-            && requests <= self.weekly_requests_remaining
-            && self.billing_value_micros_remaining.is_none_or(|left| value <= left)
-    }
 }
 
 /// In percent, to one decimal, rounded down: nothing is told to be left whole of which something is used.
@@ -141,14 +133,18 @@ fn share(left: i64, of: i64) -> f64 {
 mod tests {
     use super::*;
 
+    fn config(text: &str) -> RelentlessConfig {
+        RelentlessConfig::load(&format!("[relentless]\n{text}").parse().unwrap()).unwrap()
+    }
+
     fn usage(text: &str, used: UsageRow) -> Usage {
-        let settings = format!("[relentless]\n{text}").parse().unwrap();
-        Usage::of(&RelentlessConfig::load(&settings).unwrap(), used)
+        Usage::of(&config(text), used)
     }
 
     #[test]
     fn whoever_is_not_billed_has_always_something_left() {
         let used = UsageRow { in_window: 7, in_week: 9, ..UsageRow::default() };
+        assert!(config("").limits().is_none());
         let told = usage("", used);
         assert_eq!((told.free_window_limit, told.window_requests_remaining), (NO_LIMIT, NO_LIMIT - 7));
         assert_eq!((told.free_weekly_limit, told.weekly_requests_remaining), (NO_LIMIT, NO_LIMIT - 9));
@@ -158,14 +154,22 @@ mod tests {
 
     #[test]
     fn each_limit_stops_whoever_is_billed() {
-        let config =
-            "billing = true\nfree_window_limit = 10\nfree_weekly_limit = 20\ncycle_value_micros = 100";
-        let used = |in_window, in_week, used_micros, reserved_micros| {
-            usage(config, UsageRow { in_window, in_week, used_micros, reserved_micros })
+        let text = "billing = true\nfree_window_limit = 10\nfree_weekly_limit = 20\ncycle_value_micros = 100";
+        let limits = config(text).limits().unwrap();
+        let row = |in_window, in_week, used_micros, reserved_micros| UsageRow {
+            in_window,
+            in_week,
+            used_micros,
+            reserved_micros,
         };
-        assert!(used(9, 9, 0, 0).covers(1, 100) && !used(9, 9, 0, 0).covers(2, 0));
-        assert!(used(0, 19, 0, 0).covers(1, 0) && !used(0, 20, 0, 0).covers(1, 0));
-        assert!(used(0, 0, 60, 30).covers(1, 10) && !used(0, 0, 60, 30).covers(1, 11));
+        let covers = |used, requests, micros| limits.cover(used, requests, micros);
+        assert!(covers(row(9, 9, 0, 0), 1, 100) && !covers(row(9, 9, 0, 0), 2, 0));
+        assert!(covers(row(0, 19, 0, 0), 1, 0) && !covers(row(0, 20, 0, 0), 1, 0));
+        assert!(covers(row(0, 0, 60, 30), 1, 10) && !covers(row(0, 0, 60, 30), 1, 11));
+        assert!(covers(row(0, 0, 200, 0), 1, 0), "what costs nothing is free");
+        let used = |in_window, in_week, used_micros, reserved_micros| {
+            usage(text, row(in_window, in_week, used_micros, reserved_micros))
+        };
         let spent = used(10, 10, 0, 0);
         assert_eq!((spent.billing_status, spent.usage_percent_remaining), (Some("exhausted"), 0.0));
         assert_eq!(used(5, 5, 0, 0).usage_percent_remaining, 50.0);

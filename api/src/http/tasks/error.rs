@@ -6,37 +6,38 @@ use axum::{
     http::{HeaderValue, StatusCode, header::CONNECTION},
     response::{IntoResponse, Response},
 };
-use mailsonde_config::ConfigError;
 use serde::Serialize;
 
 use crate::{
     billing::{BillingError, Overdrawn},
     http::{
         SOON,
+        api_error::{self, OwnRefusal},
         invalid::Invalid,
         refusal::Refusal,
         shape::{Shape, answer},
     },
     jobs::submit::SubmitError,
-    store::StoreError,
 };
 
 /// When to come again where other jobs are in the way for a day: it takes hours until that is otherwise.
 const LINE_IS_LONG: std::time::Duration = std::time::Duration::from_hours(1);
 
 /// Why an endpoint does not do it.
+pub(super) type ApiError = api_error::ApiError<Own>;
+
+/// A refusal with a code of this facade.
 #[derive(Debug)]
-pub(super) enum ApiError {
-    /// What every facade may refuse.
-    Refused(Refusal),
-    /// What this one does.
-    Own { status: StatusCode, code: &'static str, text: Cow<'static, str> },
+pub(super) struct Own {
+    status: StatusCode,
+    code: &'static str,
+    text: Cow<'static, str>,
 }
 
 impl ApiError {
     /// A refusal by status, code and text.
     pub(super) fn new(status: StatusCode, code: &'static str, text: impl Into<Cow<'static, str>>) -> Self {
-        Self::Own { status, code, text: text.into() }
+        Self::Own(Own { status, code, text: text.into() })
     }
 
     /// A refusal of one field or parameter.
@@ -70,26 +71,6 @@ impl ApiError {
     }
 }
 
-impl From<Refusal> for ApiError {
-    fn from(refusal: Refusal) -> Self {
-        Self::Refused(refusal)
-    }
-}
-
-impl From<StoreError> for ApiError {
-    fn from(error: StoreError) -> Self {
-        Self::Refused(error.into())
-    }
-}
-
-/// It was right when the service began.
-impl From<ConfigError> for ApiError {
-    fn from(error: ConfigError) -> Self {
-        tracing::error!("a pipeline cannot be used: {error}");
-        Self::Refused(Refusal::Internal)
-    }
-}
-
 impl From<SubmitError> for ApiError {
     fn from(error: SubmitError) -> Self {
         match error {
@@ -115,20 +96,20 @@ impl From<BillingError> for ApiError {
     }
 }
 
-impl IntoResponse for ApiError {
+impl OwnRefusal for Own {
+    const SHAPE: Shape = Shape::Tasks;
+}
+
+impl IntoResponse for Own {
     fn into_response(self) -> Response {
-        match self {
-            Self::Refused(refusal) => Shape::Tasks.refuse(&refusal),
-            Self::Own { status, code, text } => {
-                let mut response =
-                    answer(status, &Failure { error: Error { code, message: &text, details: None } });
-                // What is left of the request is not worth reading.
-                if status == StatusCode::PAYLOAD_TOO_LARGE {
-                    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-                }
-                response
-            }
+        let Self { status, code, text } = self;
+        let error = Error { code, message: &text, details: None };
+        let mut response = answer(status, &Failure { error });
+        // What is left of the request is not worth reading.
+        if status == StatusCode::PAYLOAD_TOO_LARGE {
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
+        response
     }
 }
 

@@ -10,7 +10,7 @@ use super::{ChunkRun, has_fault, was_not_asked};
 use crate::{
     jobs::{
         person::tokens,
-        plan::schedule::Window,
+        plan::{cut::asks_of, schedule::Window},
         rows::items::{self, Item},
     },
     store::{chunks::Deferred, keys::Row},
@@ -57,6 +57,7 @@ impl ChunkRun {
         Deferred {
             operator: self.stored.operator.clone(),
             items: i32::try_from(items.len()).unwrap_or(i32::MAX),
+            asks: asks(&items),
             round: self.stored.round + 1,
             seal: Box::new(move |id| keys.seal(Row::Chunk { job: id.job, no: id.no }, &plain)),
             tokens,
@@ -64,6 +65,12 @@ impl ChunkRun {
             within: within(self.until.saturating_duration_since(Instant::now()), wait),
         }
     }
+}
+
+/// Recipients that are asked about because of these items. A person is looked for anew.
+fn asks(items: &[Item]) -> i32 {
+    let asked = items.iter().filter(|item| item.duplicate_of.is_none());
+    i32::try_from(asked.map(|item| asks_of(&item.input)).sum::<u32>()).unwrap_or(i32::MAX)
 }
 
 /// From now until the virtual deadline of a chunk that is left alone for some time: the plan's, or that of its job, which
@@ -168,6 +175,19 @@ mod tests {
             }
             assert_eq!(Verdict::of(subject, Policy::default()).judgement.reason, Some(reason));
         }
+    }
+
+    #[test]
+    fn who_comes_back_counts_for_as_many_as_are_asked_about() {
+        let item =
+            |row, input: &str, duplicate_of| Item { row, input: input.into(), egress: None, duplicate_of };
+        let items = [
+            item(1, "jane@example.com", None),
+            item(2, "Jane Doe\texample.com", None),
+            item(3, "JANE@example.com", Some(1)),
+            item(4, "nobody", None),
+        ];
+        assert_eq!(asks(&items), 10);
     }
 
     #[test]

@@ -18,6 +18,7 @@ use crate::{
         chunks::{self, Deferred, NewPart},
         history,
         keys::Row,
+        webhooks::NewWebhook,
     },
 };
 
@@ -52,7 +53,7 @@ impl ChunkRun {
         }
         let row = Row::Part { job: self.id.job, chunk: self.id.no, no };
         let sealed = self.desk.store.keys().seal(row, &verdicts::write(verdicts));
-        let part = NewPart { no, counts, role_based, disposable, sealed };
+        let part = NewPart { no, counts, role_based, disposable, sealed, told: self.told(verdicts)? };
         let began = Instant::now();
         let mut pause = PAUSE_MIN;
         let mut is_unclear = false;
@@ -70,6 +71,12 @@ impl ChunkRun {
         self.stored.next_part += 1;
         self.learn(verdicts).await;
         Ok(())
+    }
+
+    /// What is told of those that are final, where they are told one by one. It is the same at every try.
+    fn told(&self, verdicts: &[Judged]) -> Result<Vec<NewWebhook>, StoreError> {
+        let each = self.each.as_ref();
+        each.map_or(Ok(Vec::new()), |each| each.tell_final(self.desk.store.keys(), verdicts))
     }
 
     /// How long to try to write: less where the process is to end.

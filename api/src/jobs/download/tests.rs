@@ -102,6 +102,7 @@ async fn upload(store: &Store, file: &[u8]) -> (Uuid, Vec<String>) {
     let chunk = NewChunk {
         operator: "example.com".into(),
         items: i32::try_from(items.len()).unwrap(),
+        asks: 0,
         sealed: store.keys().seal(Row::Chunk { job: id, no: 0 }, &items::write(&items)),
         tokens: Vec::new(),
         deadline_at,

@@ -95,7 +95,7 @@ impl Tally {
 }
 
 /// All its items have a final verdict.
-fn is_whole(chunk: &Progress) -> bool {
+pub(super) fn is_whole(chunk: &Progress) -> bool {
     chunk.parts.iter().flatten().sum::<i32>() >= chunk.items
 }
 

@@ -1,5 +1,7 @@
 //! What is counted when a job ends, and what is opened for it.
 
+mod rows;
+
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -48,9 +50,15 @@ async fn header(store: &Store, job: Uuid) -> jobs::JobRow {
     jobs::job(&store.worker().await.unwrap(), job).await.unwrap().unwrap()
 }
 
-/// Eight chunks of two items, each of which went another way.
+/// A job of eight chunks of two items, each of which went another way.
 async fn mixed(store: &Store) -> Uuid {
     let job = submit_chunks(store, LOCAL_CLIENT, &[PAIR; 8]).await;
+    mix(store).await;
+    job
+}
+
+/// So each chunk of the one job there is goes.
+async fn mix(store: &Store) {
     // 0 and 1 are whole, one of them by two parts.
     write(store, &claim(store).await, &both(1)).await.unwrap();
     let task = claim(store).await;
@@ -85,7 +93,6 @@ async fn mixed(store: &Store) -> Uuid {
             }
         }
     }
-    job
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! People who are removed from jobs that wait, are at work or have ended.
 
-use std::fmt::Write as _;
+use std::{collections::BTreeMap, fmt::Write as _};
 
 use jiff::Timestamp;
 use mailsonde_engine::{Category, Verdict};
@@ -9,16 +9,18 @@ use uuid::Uuid;
 use super::*;
 use crate::{
     jobs::{
+        ending,
+        item_id::message_id,
         results,
         rows::sheet,
-        testing::{claim, judged, submit, submit_file, write},
+        testing::{claim, judged, messages, submit, submit_file, submit_task, write, write_part},
     },
     store::{
         LOCAL_CLIENT, OWN_CLIENT, chunks,
         history::Refusal,
-        jobs::{contents, job, pause},
+        jobs::{End, contents, job, pause},
         sheets,
-        testing::{self, store_without_tasks as store},
+        testing::{self, store_without_tasks as store, telling_each},
     },
 };
 
@@ -110,6 +112,62 @@ async fn who_is_at_work_does_not_bring_a_person_back() {
     write(&store, &again, &[judged(2, "joe@example.com")]).await.unwrap();
     assert_eq!(told(&store, id).await.len(), 1);
     assert_eq!(inputs(&store, id).await, ["", "joe@example.com"]);
+}
+
+#[tokio::test]
+async fn what_tells_of_a_persons_row_is_delivered_no_more() {
+    let store = telling_each(store().await);
+    let addresses: &[&str] = &[JANE, "joe@example.com", "JANE@example.com", "ann@example.com"];
+    let id = submit_task(&store, &[addresses], "https://hooks.example.com/a").await;
+    let verdicts = [judged(1, JANE), judged(2, "joe@example.com")];
+    write_part(&store, &claim(&store).await, 0, &verdicts, None).await.unwrap();
+    let client = store.worker().await.unwrap();
+    // One of them is under way.
+    client.batch_execute("update task set state = 'running' where kind = 'webhook'").await.unwrap();
+    assert_eq!(forget(&store, &jane()).await.unwrap().rows, 2);
+    let told = messages(&store).await;
+    assert_eq!(told.keys().collect::<Vec<_>>(), [&message_id(id, 2)]);
+    let tasks = "select string_agg(webhook::text, ' ') from task where kind = 'webhook'";
+    let tasks: String = client.query_one(tasks, &[]).await.unwrap().get(0);
+    assert_eq!(tasks, message_id(id, 2).to_string());
+    // A row that had no verdict yet is told as it is then, and the one that had is told no more.
+    assert!(ending::end(&store, id, End::DeadlinePassed).await.unwrap());
+    let told = messages(&store).await;
+    let rows: Vec<u32> = (1..=4).filter(|row| told.contains_key(&message_id(id, *row))).collect();
+    assert_eq!(rows, [2, 3, 4]);
+    assert!(told[&message_id(id, 3)].contains(r#""email_address":"""#), "{told:?}");
+    assert!(!told.values().any(|body| body.to_lowercase().contains(JANE)), "{told:?}");
+}
+
+#[tokio::test]
+async fn what_tells_of_a_tasks_end_names_a_person_no_more() {
+    let store = store().await;
+    let addresses: &[&str] = &[JANE, "joe@example.com"];
+    let mut tasks = Vec::new();
+    for addresses in [addresses, &addresses[1..]] {
+        let id = submit_task(&store, &[addresses], "https://hooks.example.com/a").await;
+        let verdicts: Vec<Judged> = (1..).zip(addresses).map(|(row, input)| judged(row, input)).collect();
+        write(&store, &claim(&store).await, &verdicts).await.unwrap();
+        assert!(ending::end(&store, id, End::Done).await.unwrap());
+        tasks.push(id);
+    }
+    let before = messages(&store).await;
+    forget(&store, &jane()).await.unwrap();
+    let after = messages(&store).await;
+    assert_eq!(before.keys().collect::<Vec<_>>(), after.keys().collect::<Vec<_>>());
+    let of_task = |told: &BTreeMap<Uuid, String>, place: usize| {
+        let start = format!(r#"{{"event_type":"email_verification_completed","task_id":"{}""#, tasks[place]);
+        told.values().find(|body| body.starts_with(&start)).unwrap().clone()
+    };
+    assert_eq!(of_task(&before, 1), of_task(&after, 1));
+    let (before, after) = (of_task(&before, 0), of_task(&after, 0));
+    assert!(before.contains(JANE) && !after.contains("jane"), "{after}");
+    let [before, mut after]: [serde_json::Value; 2] =
+        [before, after].map(|body| serde_json::from_str(&body).unwrap());
+    // The last row comes first.
+    assert_eq!(after["data"]["jobs"][1]["email_address"], "");
+    after["data"]["jobs"][1] = before["data"]["jobs"][1].clone();
+    assert_eq!(after, before);
 }
 
 #[tokio::test]

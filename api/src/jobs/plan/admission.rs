@@ -46,8 +46,8 @@ pub struct Waiting<'a> {
     pub at: Timestamp,
     /// When it must be done: [`Window::latest`], or the job's deadline in a later round.
     pub latest: Timestamp,
-    /// Items without a verdict.
-    pub items: u32,
+    /// Recipients that it may still ask about; its items without a verdict, where nobody is asked.
+    pub asks: u32,
 }
 
 /// What is shared by all operators.
@@ -79,7 +79,7 @@ pub struct Load<'a> {
 pub struct Demand<'a> {
     /// From when to when.
     pub window: Window,
-    /// Operator and items of its chunks, in the job's order.
+    /// Operator and recipients of its chunks, in the job's order; items, where nobody is asked.
     pub chunks: &'a [(&'a str, u32)],
 }
 
@@ -201,12 +201,12 @@ fn scarcities(load: &Load<'_>, demand: &Demand<'_>) -> Vec<Scarce> {
     let by_operator = numbered(demand.chunks);
     let capacity = |operator: &str| load.capacities.of(operator);
     let parts = |cost: &dyn Fn(&str, &Capacity) -> f64| {
-        let each = by_operator.iter().flat_map(|(operator, items)| {
-            let (n, unit) = (count(items.len()), cost(operator, capacity(operator)));
-            items
+        let each = by_operator.iter().flat_map(|(operator, chunks)| {
+            let (n, unit) = (count(chunks.len()), cost(operator, capacity(operator)));
+            chunks
                 .iter()
                 .zip(0..)
-                .map(move |(items, i)| Part { share: share(i, n, *items), cost: f64::from(*items) * unit })
+                .map(move |(asks, i)| Part { share: share(i, n, *asks), cost: f64::from(*asks) * unit })
         });
         each.filter(|part| part.cost > 0.0).collect::<Vec<_>>()
     };
@@ -216,15 +216,15 @@ fn scarcities(load: &Load<'_>, demand: &Demand<'_>) -> Vec<Scarce> {
             |other: &str, capacity: &Capacity| if other == *operator { capacity.rounds() } else { 0.0 };
         let line = load.waiting.iter().filter(|waiting| waiting.operator == *operator);
         let line = line.map(|waiting| (seconds(load.now, waiting.at), waiting));
-        let cost = |w: &Waiting<'_>| f64::from(w.items) * capacity(operator).rounds();
+        let cost = |w: &Waiting<'_>| f64::from(w.asks) * capacity(operator).rounds();
         scarce.push(Scarce::new(load, capacity(operator).supply(load.now), line, cost, parts(&rounds)));
     }
     let turns = turns(load);
     let line = || turns.iter().copied();
     let Installation { sessions, tasks, client_tasks } = load.installation;
-    let cost = |w: &Waiting<'_>| f64::from(w.items) * in_sessions(w.operator, capacity(w.operator));
+    let cost = |w: &Waiting<'_>| f64::from(w.asks) * in_sessions(w.operator, capacity(w.operator));
     scarce.push(Scarce::new(load, Supply::steady(sessions), line(), cost, parts(&in_sessions)));
-    let cost = |w: &Waiting<'_>| f64::from(w.items) * in_tasks(w.operator, capacity(w.operator));
+    let cost = |w: &Waiting<'_>| f64::from(w.asks) * in_tasks(w.operator, capacity(w.operator));
     scarce.push(Scarce::new(load, Supply::steady(tasks), line(), cost, parts(&in_tasks)));
     let own = line().filter(|(_, waiting)| waiting.own);
     scarce.push(Scarce::new(load, Supply::steady(client_tasks), own, cost, parts(&in_tasks)));
@@ -242,7 +242,7 @@ fn turns<'a>(load: &Load<'a>) -> Vec<(f64, &'a Waiting<'a>)> {
             (capacity, capacity.supply(load.now), 0.0)
         });
         let begins = line.1.seconds_for(line.2);
-        line.2 += f64::from(waiting.items) * line.0.rounds();
+        line.2 += f64::from(waiting.asks) * line.0.rounds();
         turns.push((seconds(load.now, waiting.at).max(begins), waiting));
     }
     turns.sort_by(|a, b| a.0.total_cmp(&b.0));
@@ -253,21 +253,21 @@ fn seconds(now: Timestamp, moment: Timestamp) -> f64 {
     moment.duration_since(now).as_secs_f64()
 }
 
-/// Seconds of one session that an item takes; none where nobody is asked.
+/// Seconds of one session that a recipient takes; none where nobody is asked.
 fn in_sessions(operator: &str, capacity: &Capacity) -> f64 {
     if operator == OFFLINE { 0.0 } else { capacity.session_seconds() }
 }
 
-/// Seconds of a task that an item takes.
+/// Seconds of a task that a recipient takes, or an item, where nobody is asked.
 fn in_tasks(_: &str, capacity: &Capacity) -> f64 {
     OVERLAP * capacity.session_seconds() / capacity.sessions.min(CHUNK_SESSIONS)
 }
 
-/// The items of each operator's chunks, in the job's order.
+/// What each operator's chunks ask about, in the job's order.
 fn numbered<'a>(chunks: &[(&'a str, u32)]) -> BTreeMap<&'a str, Vec<u32>> {
     let mut by_operator: BTreeMap<_, Vec<_>> = BTreeMap::new();
-    for (operator, items) in chunks {
-        by_operator.entry(*operator).or_default().push(*items);
+    for (operator, asks) in chunks {
+        by_operator.entry(*operator).or_default().push(*asks);
     }
     by_operator
 }
@@ -343,8 +343,8 @@ mod tests {
 
     const ROOMY: Installation = Installation { sessions: 100.0, tasks: 64.0, client_tasks: 16.0 };
 
-    fn waiting(operator: &str, due: i64, latest: i64, items: u32) -> Waiting<'_> {
-        Waiting { operator, own: false, at: at(due), latest: at(latest), items }
+    fn waiting(operator: &str, due: i64, latest: i64, asks: u32) -> Waiting<'_> {
+        Waiting { operator, own: false, at: at(due), latest: at(latest), asks }
     }
 
     fn ask(

@@ -46,7 +46,7 @@ pub struct Capacity {
     usual: f64,
     /// The same, lately.
     lately: f64,
-    /// The share of items that must be asked about again.
+    /// The share of recipients that must be asked about again.
     again: f64,
     /// Seconds at full use for which it was heard.
     heard_seconds: f64,
@@ -72,7 +72,7 @@ pub struct Memory {
     pub usual: f64,
     /// The same, lately.
     pub lately: f64,
-    /// The share of items that must be asked about again.
+    /// The share of recipients that must be asked about again.
     pub again: f64,
     /// Seconds at full use for which it was heard.
     pub heard_seconds: f64,
@@ -133,12 +133,12 @@ impl Capacity {
         self.lately < SLOW * self.usual
     }
 
-    /// How often an item is asked about, on average.
+    /// How often a recipient is asked about, on average.
     pub fn rounds(&self) -> f64 {
         1.0 + self.again
     }
 
-    /// Seconds of one session that an item takes, on average.
+    /// Seconds of one session that a recipient takes, on average.
     pub fn session_seconds(&self) -> f64 {
         self.rounds() / self.usual
     }

@@ -20,7 +20,7 @@ const TAIL: SignedDuration = SignedDuration::from_secs(20);
 /// sixth of the time, and jobs would be refused that can be done.
 const SECOND_ROUND_PARTS: i32 = 6;
 
-/// Items of a full chunk.
+/// Recipients of a full chunk.
 #[allow(clippy::cast_precision_loss)]
 const CHUNK: f64 = CHUNK_MAX as f64;
 
@@ -39,9 +39,9 @@ pub struct Window {
 }
 
 /// The share of its job's window that a chunk may use up: the one at `i`, from 0, of the `n` that one operator has. A chunk
-/// that is alone has less the smaller it is: a few items delay nobody, and should not wait for half a day because they may.
-pub fn share(i: u32, n: u32, items: u32) -> f64 {
-    if n > 1 { f64::from(i + 1) / f64::from(n) } else { (f64::from(items) / CHUNK).min(1.0) }
+/// that is alone has less the fewer it asks about: a few delay nobody, and should not wait for half a day because they may.
+pub fn share(i: u32, n: u32, asks: u32) -> f64 {
+    if n > 1 { f64::from(i + 1) / f64::from(n) } else { (f64::from(asks) / CHUNK).min(1.0) }
 }
 
 /// When greylisted items are asked about again.

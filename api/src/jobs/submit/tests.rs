@@ -5,11 +5,17 @@ use std::{ops::Range, sync::Arc};
 use mailsonde_config::Settings;
 
 use super::*;
-use crate::jobs::{rows::items as stored_items, testing::new_job};
+use crate::jobs::{
+    plan::cut::{ASKS_OF_A_PERSON, MIXED},
+    rows::items as stored_items,
+    testing::{claim, deferred, judged, new_job, write_part},
+};
 use crate::store::{
     LOCAL_CLIENT, Shared,
     capacity::{self, CapacityRow},
-    idempotency, testing,
+    idempotency,
+    relentless::Limits,
+    testing,
 };
 
 async fn store() -> (Shared, JobsConfig, Site) {
@@ -101,16 +107,70 @@ async fn what_is_at_work_stands_first_and_verdicts_that_are_there_take_no_time()
     )
     .await;
     let (now, waiting) = backlog(&store).await;
-    let items: Vec<u32> = waiting.iter().map(|chunk| chunk.items).collect();
-    assert_eq!(items, [350, 500, 500, 0], "3 at work, 2 overdue, 0, 1");
+    let asks: Vec<u32> = waiting.iter().map(|chunk| chunk.asks).collect();
+    assert_eq!(asks, [350, 500, 500, 0], "3 at work, 2 overdue, 0, 1");
     assert_eq!((waiting[0].turn_at, waiting[1].turn_at), (now, now));
     assert!(waiting.is_sorted_by_key(|chunk| chunk.turn_at) && waiting[2].turn_at > now);
+}
+
+/// The same with people instead of addresses.
+fn people(request: Request) -> Request {
+    let person = |input: &String| input.replace('@', " Doe\t");
+    Request { inputs: request.inputs.iter().map(person).collect(), ..request }
+}
+
+#[tokio::test]
+async fn people_are_promised_no_sooner_than_all_who_are_asked_about_for_them() {
+    let (store, config, site) = store().await;
+    // A domain that bears ten recipients a second.
+    let job = |window| request("example.com", 0..2_000, window);
+    submit(&store, &config, &site, job(HOUR / 2)).await.unwrap();
+    run(&store, "update job set state = 'paused'").await;
+    let late = submit(&store, &config, &site, people(job(HOUR / 2))).await;
+    let Err(SubmitError::Late(Some(earliest))) = late else { panic!("{late:?}") };
+    assert!(earliest > SignedDuration::from_secs(i64::from(ASKS_OF_A_PERSON) * 2_000 / 10), "{earliest:?}");
+    let earliest = Duration::try_from(earliest).unwrap() + Duration::from_secs(1);
+    submit(&store, &config, &site, people(job(earliest))).await.unwrap();
+}
+
+#[tokio::test]
+async fn who_waits_weighs_as_much_as_is_asked_because_of_him() {
+    let (store, config, site) = store().await;
+    submit(&store, &config, &site, request("a.example", 0..20, HOUR)).await.unwrap();
+    submit(&store, &config, &site, people(request("b.example", 0..20, 2 * HOUR))).await.unwrap();
+    // Of a time before it was counted.
+    submit(&store, &config, &site, people(request("c.example", 0..20, 8 * HOUR))).await.unwrap();
+    run(&store, "update chunk set asks = null where operator = 'c.example'").await;
+    let asks = async || -> Vec<(String, u32)> {
+        backlog(&store).await.1.into_iter().map(|chunk| (chunk.operator, chunk.asks)).collect()
+    };
+    let [a, b, c] = [(MIXED, 20), ("b.example", 180), ("c.example", 20)].map(|(who, n)| (who.to_owned(), n));
+    assert_eq!(asks().await, [a, b, c.clone()]);
+    run(
+        &store,
+        "insert into part select job, no, 0, 1, 15, '{}', '' from chunk where operator <> 'c.example'",
+    )
+    .await;
+    let [a, b] = [(MIXED, 5), ("b.example", 45)].map(|(who, n)| (who.to_owned(), n));
+    assert_eq!(asks().await, [a, b, c]);
+}
+
+#[tokio::test]
+async fn a_person_who_comes_back_weighs_as_much_again() {
+    let store: Shared = Arc::new(testing::store_without_tasks().await);
+    let inputs = ["jane@example.com", "John Doe\texample.com"];
+    crate::jobs::testing::submit(&store, LOCAL_CLIENT, &inputs).await;
+    let task = claim(&store).await;
+    let again = deferred(&store, 1, &[(2, inputs[1])]);
+    write_part(&store, &task, 0, &[judged(1, inputs[0])], Some(&[again])).await.unwrap();
+    let asks: Vec<_> = backlog(&store).await.1.iter().map(|chunk| (chunk.round, chunk.asks)).collect();
+    assert_eq!(asks, [(1, ASKS_OF_A_PERSON)]);
 }
 
 #[test]
 fn who_is_asked_about_counts_and_others_cost_nothing() {
     let inputs: Vec<String> = ["a@gmail.com", "nobody", "no domain"].map(Into::into).into();
-    let counts = |cuts: &[Chunk]| cuts.iter().map(items).collect::<Vec<_>>();
+    let counts = |cuts: &[Chunk]| cuts.iter().map(asks).collect::<Vec<_>>();
     assert_eq!(counts(&cut_by_operator(&inputs, &vec![None; inputs.len()])), [1]);
     assert_eq!(counts(&cut_offline(501)), [500, 1]);
 }
@@ -178,6 +238,44 @@ async fn of_jobs_that_come_at_once_no_more_are_taken_than_can_be_paid_for() {
     assert_eq!(taken.iter().filter(|taken| taken.is_ok()).count(), 2, "{taken:?}");
     let is_overdrawn = |taken: &Result<Uuid, SubmitError>| matches!(taken, Err(SubmitError::Overdrawn(_)));
     assert_eq!(taken.iter().filter(|taken| is_overdrawn(taken)).count(), 2, "{taken:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_jobs_that_come_at_once_no_more_are_taken_than_their_limits_allow() {
+    let (store, config, site) = store().await;
+    let roomy = Limits { window_hours: 5, in_window: 1_000, in_week: 1_000, in_cycle: None };
+    let limits = [
+        Limits { in_window: 35, ..roomy },
+        Limits { in_week: 39, ..roomy },
+        Limits { in_cycle: Some(390), ..roomy },
+    ];
+    for limits in limits {
+        run(&store, "delete from job").await;
+        let job = |no: u32| Request {
+            facade: Facade::Relentless.word(),
+            asks: false,
+            terms: Some(NewTerms {
+                terms: String::new(),
+                reserved_micros: 100,
+                header: HOUR,
+                limits: Some(limits),
+            }),
+            ..request("gmail.com", no * 10..no * 10 + 10, HOUR)
+        };
+        let submitted = (0..6).map(|no| {
+            let (store, config, site, job) = (store.clone(), config.clone(), site.clone(), job(no));
+            tokio::spawn(async move { submit(&store, &config, &site, job).await })
+        });
+        let taken = futures_util::future::join_all(submitted).await;
+        let taken: Vec<_> = taken.into_iter().map(Result::unwrap).collect();
+        assert_eq!(taken.iter().filter(|taken| taken.is_ok()).count(), 3, "{limits:?}: {taken:?}");
+        let is_exhausted = |taken: &&Result<Uuid, SubmitError>| matches!(taken, Err(SubmitError::Exhausted));
+        assert_eq!(taken.iter().filter(is_exhausted).count(), 3, "{taken:?}");
+    }
+    // Who is refused leaves nothing behind.
+    let kept = "select (select count(*) from job), (select count(distinct job) from chunk where job in (select id from job))";
+    let row = store.worker().await.unwrap().query_one(kept, &[]).await.unwrap();
+    assert_eq!((row.get::<_, i64>(0), row.get::<_, i64>(1)), (3, 3));
 }
 
 #[tokio::test]

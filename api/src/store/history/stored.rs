@@ -20,7 +20,7 @@ use tokio::{
 
 use super::{look_up, newest};
 use crate::store::{
-    StoreError,
+    StoreError, gather,
     keys::{Keyring, Scope, Token},
 };
 
@@ -102,6 +102,7 @@ impl History for StoredHistory {
 async fn answer(pool: Pool, mut arriving: mpsc::Receiver<Ask>) {
     let mut asks = Vec::new();
     while arriving.recv_many(&mut asks, AT_ONCE_MAX).await > 0 {
+        gather(&mut arriving, &mut asks, AT_ONCE_MAX).await;
         let mut asks = take(&mut asks);
         asks.retain(|ask| !ask.reply.is_closed());
         let wanted: Vec<&Token> = asks.iter().flat_map(|ask| ask.tokens.iter().flatten()).collect();

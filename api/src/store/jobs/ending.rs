@@ -209,6 +209,11 @@ impl<'a> Ending<'a> {
         webhooks::add(&self.tx, webhook).await
     }
 
+    /// The same of rows that have no verdict before it.
+    pub(crate) async fn tell_rows(&self, webhooks: &[NewWebhook]) -> Result<(), StoreError> {
+        webhooks::add_all(&self.tx, webhooks).await
+    }
+
     /// Ends the job, and bills it if it is to be. Whoever is at work at it hears of it.
     pub(crate) async fn end(self, end: End, counts: &[i32], outcome: &Outcome) -> Result<(), StoreError> {
         let tx = self.tx;

@@ -125,6 +125,7 @@ async fn who_was_put_off_has_a_chunk_of_his_own() {
     let deferred = |minutes| Deferred {
         operator: "example.com".into(),
         items: 1,
+        asks: 1,
         round: 1,
         seal: Box::new(|id| vec![u8::try_from(id.no).unwrap()]),
         tokens: vec![0; 8],

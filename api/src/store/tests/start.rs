@@ -63,7 +63,10 @@ async fn processes_that_start_at_once_migrate_once() {
         migrated.unwrap();
     }
     let steps = "select string_agg(name, ' ' order by no) from migration";
-    assert_eq!(ask(&store, steps).await, "0001_jobs 0002_clients 0003_relentless 0004_tasks 0005_formats");
+    assert_eq!(
+        ask(&store, steps).await,
+        "0001_jobs 0002_clients 0003_relentless 0004_tasks 0005_formats 0006_asks"
+    );
     // What the first step inserts is there once.
     assert_eq!(ask(&store, "select count(*) from task").await, "1");
     migrate(&store).await.unwrap();

@@ -1,5 +1,6 @@
 //! Messages in a real store, to receivers on loopback. What takes hours is moved in the table, not waited for.
 
+mod rows;
 mod waits;
 
 use std::sync::Arc;
@@ -109,6 +110,7 @@ async fn a_message_that_is_taken_is_done_with() {
     // Nobody has drawn a secret.
     assert_eq!(received.header("webhook-signature"), "");
     assert_eq!(site.state().await, "delivered 1");
+    assert_eq!(site.ask("select length(sealed) from webhook").await, "0", "what it said is not kept");
     assert_eq!(site.ask("select count(*) from task").await, "0");
     assert!(receiver.is_empty());
 }

@@ -103,17 +103,7 @@ fn a_job_of_probes_is_told_from_its_beginning_to_its_end() {
     assert_eq!(page, [5, 2, 3, 2], "{detail}");
     let beyond = get(&served, &format!("{path}?page=9"), &acme).json();
     assert_eq!((&beyond["items"], &beyond["total_items"]), (&json!([]), &json!(5)), "{beyond}");
-    let job = &detail["job"];
-    let counts = ["requested_count", "completed_count", "success_count", "not_found_count", "error_count"];
-    assert_eq!(counts.map(|name| job[name].as_i64().unwrap()), [5, 5, 2, 2, 1], "{job}");
-    assert_eq!(
-        (&job["reserved_amount_micros"], &job["actual_amount_micros"]),
-        (&json!(0), &json!(12)),
-        "{job}"
-    );
-    let summary = json!({ "total": 5, "found": 2, "not_found": 2, "errors": 1, "unique_domains": 2, "providers": { "google": 3 } });
-    assert_eq!((&job["summary"], &job["progress_percent"]), (&summary, &json!(100.0)), "{job}");
-    assert_eq!((&job["callback_attempts"], &job["callback_last_error"]), (&json!(1), &Value::Null));
+    is_summed_up(&detail["job"]);
     let item = &detail["items"][1];
     assert_eq!((&item["item_index"], &item["status"]), (&json!(4), &json!("error")), "{item}");
     assert_eq!((&item["error_message"], &item["charge_micros"]), (&json!("catch_all"), &json!(0)), "{item}");
@@ -133,6 +123,20 @@ fn a_job_of_probes_is_told_from_its_beginning_to_its_end() {
     artifacts_are_whole(&served, &path, (&acme, &other), &told, &detail);
     site.keeps_secrets();
     artifacts_go(&site, &served, &path, &acme);
+}
+
+/// Five probes, of which two found somebody, two found nobody, and one is an error; told at the first try.
+fn is_summed_up(job: &Value) {
+    let counts = ["requested_count", "completed_count", "success_count", "not_found_count", "error_count"];
+    assert_eq!(counts.map(|name| job[name].as_i64().unwrap()), [5, 5, 2, 2, 1], "{job}");
+    assert_eq!(
+        (&job["reserved_amount_micros"], &job["actual_amount_micros"]),
+        (&json!(0), &json!(12)),
+        "{job}"
+    );
+    let summary = json!({ "total": 5, "found": 2, "not_found": 2, "errors": 1, "unique_domains": 2, "providers": { "google": 3 } });
+    assert_eq!((&job["summary"], &job["progress_percent"]), (&summary, &json!(100.0)), "{job}");
+    assert_eq!((&job["callback_attempts"], &job["callback_last_error"]), (&json!(1), &Value::Null));
 }
 
 /// Reads all that there is of a job: what was told of its end is what stands in its artifact.
@@ -343,8 +347,11 @@ fn people_are_found_at_once_and_in_the_background() {
     let wrong = post_json(&served, "/client/attempt", &key, &person("Jane Doe", "localhost"));
     wrong.is_invalid(&json!(["body", "email_domain"]), "value_error");
 
-    let inputs =
-        [person("Jane Doe", "acme.test"), person("John Smith", "acme.test"), person("Jane Doe", "all.test")];
+    let inputs = [
+        person("Jane Doe", "https://www.acme.test/about"),
+        person("John Smith", "acme.test"),
+        person("Jane Doe", "all.test"),
+    ];
     let body = json!({ "deadline": deadline(&site, 3_600), "inputs": inputs });
     let path = ended(&served, &key, "/client/jobs/finder", &body);
     let detail = get(&served, &path, &key).json();
@@ -363,9 +370,12 @@ fn people_are_found_at_once_and_in_the_background() {
         "{item}"
     );
     let text = get(&served, &format!("{path}/results.txt"), &key).body;
-    assert_eq!(text.lines().next(), Some("Jane Doe\tacme.test\tdeliverable\tfound\tjane.doe@acme.test"));
+    assert_eq!(
+        text.lines().next(),
+        Some("Jane Doe\thttps://www.acme.test/about\tdeliverable\tfound\tjane.doe@acme.test")
+    );
     let inputs = get(&served, &format!("{path}/inputs.txt"), &key).body;
-    assert_eq!(inputs, "Jane Doe\tacme.test\nJohn Smith\tacme.test\nJane Doe\tall.test\n");
+    assert_eq!(inputs, "Jane Doe\thttps://www.acme.test/about\nJohn Smith\tacme.test\nJane Doe\tall.test\n");
     let artifact = get(&served, &format!("{path}/results.json"), &key);
     assert_eq!(job["artifact_size_bytes"], artifact.body.len());
 }

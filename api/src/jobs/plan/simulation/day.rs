@@ -244,7 +244,7 @@ impl<'a> Day<'a> {
         let waiting = |(_, id): &(Timestamp, usize)| {
             let task = &self.tasks[*id];
             let (operator, own) = (name(task.operator), task.client == arrival.client);
-            Waiting { operator, own, at: task.at, latest: task.latest, items: whole(task.left.ceil()) }
+            Waiting { operator, own, at: task.at, latest: task.latest, asks: whole(task.left.ceil()) }
         };
         // What runs stands first.
         let running: BTreeSet<_> = self.running.iter().flatten().copied().collect();
