@@ -57,9 +57,9 @@ impl Pace {
         self.0.phase.load(Relaxed) == IDLE && !self.0.is_owing.load(Relaxed)
     }
 
-    /// Octets have come.
-    fn heard(&self) {
-        let _ = self.0.phase.compare_exchange(IDLE, HEAD, Relaxed, Relaxed);
+    /// Octets have come. Whether a head begins with them.
+    fn heard(&self) -> bool {
+        self.0.phase.compare_exchange(IDLE, HEAD, Relaxed, Relaxed).is_ok()
     }
 
     fn is_in_head(&self) -> bool {
@@ -134,8 +134,9 @@ impl<S: AsyncRead + Unpin> AsyncRead for Paced<S> {
         let this = self.get_mut();
         let before = buf.filled().len();
         let read = Pin::new(&mut this.stream).poll_read(cx, buf);
-        if read.is_ready() && buf.filled().len() > before {
-            this.pace.heard();
+        if read.is_ready() && buf.filled().len() > before && this.pace.heard() {
+            // What is left of another head's time, if nothing was read since, is not this one's.
+            this.head.rest();
         }
         if !this.pace.is_in_head() {
             this.head.rest();
@@ -233,6 +234,20 @@ mod tests {
         assert!(tokio::time::timeout(HEAD_MAX * 5, server.read(&mut octets)).await.is_err());
         pace.answered();
         assert!(pace.is_idle());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_head_that_came_with_another_one_has_its_own_time() {
+        let (mut client, server) = duplex(64);
+        let pace = Pace::default();
+        let mut server = Paced::new(server, pace.clone());
+        client.write_all(b"12").await.unwrap();
+        let mut octet = [0];
+        server.read_exact(&mut octet).await.unwrap();
+        pace.answering();
+        advance(HEAD_MAX * 2).await;
+        pace.answered();
+        assert_eq!(server.read(&mut octet).await.unwrap(), 1);
     }
 
     #[tokio::test(start_paused = true)]

@@ -23,8 +23,8 @@ pub(super) const DOMAIN: &str = "domain";
 /// nine, and a host that takes its time.
 const RECIPIENTS_PER_SESSION_SECOND: f64 = 5.0;
 
-/// The share of items that is asked about twice where nothing is known yet: greylisting is rare at operators, and common at
-/// domains that run their own mail hosts.
+/// The share of recipients that is asked about twice where nothing is known yet: greylisting is rare at operators, and
+/// common at domains that run their own mail hosts.
 const AGAIN_AT_OPERATORS: f64 = 0.02;
 const AGAIN_ELSEWHERE: f64 = 0.15;
 

@@ -15,7 +15,6 @@ use std::{
 
 use mailsonde_engine::{Fault, FaultCause, Finding, Policy, ProbeFailure, Subject};
 use tokio::time::Instant;
-use uuid::Uuid;
 
 use super::{
     queue::{Done, Leased, TaskError},
@@ -64,7 +63,7 @@ pub(super) async fn run(desk: Arc<Desk>, leased: Leased) -> Result<Done, TaskErr
     let mut items = remaining(&desk, id, &stored).await?;
     items.sort_by_key(|item| item.duplicate_of.is_some());
     let until_pause = until.min(Instant::now() + desk.config.task_max);
-    let (policy, each) = (desk.policy(&terms.facade), each(&desk, id.job, &terms.facade).await?);
+    let (policy, each) = (desk.policy(&terms.facade), each(&desk, id, &stored, &terms.facade).await?);
     ChunkRun { desk, policy, id, stored, items, each, until, leased }.work(&pipeline, until_pause).await
 }
 
@@ -100,13 +99,15 @@ async fn remaining(desk: &Desk, id: ChunkId, stored: &StoredChunk) -> Result<Vec
 }
 
 /// How the rows of its job are told one by one, if they are.
-async fn each(desk: &Desk, job: Uuid, facade: &str) -> Result<Option<Each>, StoreError> {
+async fn each(
+    desk: &Desk,
+    id: ChunkId,
+    stored: &StoredChunk,
+    facade: &str,
+) -> Result<Option<Each>, StoreError> {
     // Of most jobs nothing more is read than before.
-    if !desk.store.tells_each() || facade != tasks::WORD {
-        return Ok(None);
-    }
-    let job = jobs::job(&desk.store.worker().await?, job).await?;
-    job.map_or(Ok(None), |job| Each::of(&desk.store, job))
+    let is_told = desk.store.tells_each() && facade == tasks::WORD && stored.has_callback;
+    if is_told { Each::of_job(&desk.store, id.job).await } else { Ok(None) }
 }
 
 /// One go at a chunk.

@@ -18,7 +18,7 @@ use crate::{
     store::{
         Retries, Store, StoreError,
         billing::Outcome,
-        jobs::{self, End, Ending, JobRow},
+        jobs::{self, Contents, End, Ending, JobRow},
         webhooks::NewWebhook,
     },
     webhooks,
@@ -82,8 +82,11 @@ async fn tell(
             webhooks::of_job(store.keys(), &foreseen, closing)
         }
         tasks::WORD => {
-            if !is_whole {
-                rest::tell(store, ending, how, &foreseen).await?;
+            if !is_whole && let Err(error) = rest::tell(store, ending, how, &foreseen).await {
+                if error.is_transient() {
+                    return Err(error);
+                }
+                tracing::warn!("rows of job {job} are not told: {error}");
             }
             of_task(store, ending, how, foreseen).await
         }
@@ -92,6 +95,7 @@ async fn tell(
     match told {
         Ok(Some(webhook)) => ending.tell(&webhook).await?,
         Ok(None) => {}
+        Err(error) if error.is_transient() => return Err(error),
         Err(error) => tracing::warn!("the end of job {job} is not told: {error}"),
     }
     Ok(())
@@ -120,7 +124,9 @@ async fn of_task(
 ) -> Result<Option<NewWebhook>, StoreError> {
     let sums = ending.sums(&foreseen).await?;
     let is_small = foreseen.items <= completed::ROWS_MAX;
-    let contents = if is_small { Some(ending.contents().await?) } else { None };
+    // Rows that are left over are known since the end, here and wherever they are told later.
+    let ended_at = foreseen.ended_at;
+    let contents = if is_small { Some(Contents { ended_at, ..ending.contents().await? }) } else { None };
     let (keys, vocabulary) = (store.keys().clone(), store.vocabulary());
     aside(move || {
         let open = |contents| results::open(&keys, foreseen.id, &contents, Some(how));

@@ -5,7 +5,7 @@
 //! A row stays, and so does its category, so that what was counted stays right; its input and all that was found, which
 //! might echo it, go. A row that had no verdict yet is one of an empty input from then on.
 //! A message that tells of such a row alone, and that nobody has taken, is delivered no more; one of a task's end that tells
-//! of it too is written anew.
+//! of it too is written anew, or goes where that cannot be done. What was answered to messages of such a job goes.
 //! Of a file, all of the row goes, as it is found by its column of addresses (`sheet`).
 //! An answer goes as a whole: who asks again, with the same key, asks anew.
 

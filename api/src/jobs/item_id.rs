@@ -1,11 +1,14 @@
-//! Names of a job's rows and of what tells of them, for clients that want one for each: UUIDs of version 8 (RFC 9562 §5.8), made of the job's own and
-//! the row, so that none is kept. Of one job, later rows have greater ones.
+//! Names of a job's rows and of what tells of them, for clients that want one for each: UUIDs of version 8 (RFC 9562 §5.8),
+//! made of the job's own and the row, so that none is kept. Of one job, later rows have greater ones. Messages of all jobs
+//! and clients are kept together, where two jobs of one millisecond must not share a name: theirs are hashes.
 //!
 //! ```text
-//! job   tttttttt-tttt-7rrr-vrrr-rrrrrrrrrrrr     t: milliseconds, r: random
-//! item  tttttttt-tttt-8rrr-nnnn-nnnnnnrrrrrr     n: what it is (2 bits), then the row
+//! job      tttttttt-tttt-7rrr-vrrr-rrrrrrrrrrrr  t: milliseconds, r: random
+//! item     tttttttt-tttt-8rrr-nnnn-nnnnnnrrrrrr  n: what it is (6 bits after the variant's 2), then the row
+//! message  hhhhhhhh-hhhh-8hhh-nnhh-hhhhhhhhhhhh  h: of the job and the row
 //! ```
 
+use sha2::{Digest as _, Sha256};
 use uuid::{Builder, Uuid};
 
 /// The version of all these names. A message that tells of no row has another one.
@@ -31,7 +34,11 @@ pub(crate) fn email_id(job: Uuid, row: u32) -> Uuid {
 
 /// The message that tells of it alone.
 pub(crate) fn message_id(job: Uuid, row: u32) -> Uuid {
-    name(job, Named::Message, row)
+    let hash = Sha256::new().chain_update(job.as_bytes()).chain_update(row.to_be_bytes()).finalize();
+    let mut octets = [0; size_of::<Uuid>()];
+    octets.copy_from_slice(&hash[..size_of::<Uuid>()]);
+    octets[8] = Named::Message as u8;
+    Builder::from_custom_bytes(octets).into_uuid()
 }
 
 /// Whether a message tells of a row alone, as its id says.
@@ -66,6 +73,19 @@ mod tests {
             assert!(email != *item && message != *item && message != email);
             assert_eq!([*item, email, message, job].map(is_of_row), [false, false, true, false]);
             assert_eq!(message_id(job, *row), message);
+        }
+    }
+
+    #[test]
+    fn messages_of_jobs_that_are_alike_but_for_their_last_octets_are_told_apart() {
+        let job = Uuid::now_v7();
+        for octet in 0..16 {
+            let mut other = *job.as_bytes();
+            other[octet] ^= 1;
+            let (one, other) = (message_id(job, 1), message_id(Uuid::from_bytes(other), 1));
+            assert!(is_of_row(other));
+            let differing = (one.as_u128() ^ other.as_u128()).count_ones();
+            assert!(differing > 24, "octet {octet}: {differing} bits");
         }
     }
 }

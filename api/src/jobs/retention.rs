@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::{
     aside::aside,
     download::DOWNLOAD_MAX,
+    item_id::message_id,
     queue::{Done, TaskError},
     results,
     rows::outcomes,
@@ -37,7 +38,8 @@ pub(super) async fn run(desk: &Desk) -> Result<Done, TaskError> {
 
 async fn prune(store: &Store, headers: Duration) -> Result<Pruned, StoreError> {
     sum_up(store).await?;
-    retention::prune(&mut store.worker().await?, Stay { expired: READ_OUT, headers }).await
+    let stay = Stay { expired: READ_OUT, headers };
+    retention::prune(&mut store.worker().await?, stay, message_id).await
 }
 
 /// Writes down what is told of expired jobs when they are deleted.

@@ -31,7 +31,7 @@ use crate::{
         keys::{Keyring, Row, ShortToken},
         relentless::NewTerms,
         sheets::NewPiece,
-        submission::{Backlog, NewChunk, NewJob, Submission},
+        submission::{Backlog, Draft, NewChunk, NewJob},
     },
 };
 
@@ -276,8 +276,9 @@ async fn weigh_and_take(
     bill: Option<&Bill>,
 ) -> Result<(), SubmitError> {
     let mut connection = store.request().await?;
-    let mut submission = Submission::begin(&mut connection, job).await?;
-    within_limits(&mut submission, job).await?;
+    let mut draft = Draft::write(&mut connection, job).await?;
+    within_limits(&mut draft, job).await?;
+    let submission = draft.take_turn().await?;
     let created = submission.now;
     let deadline = time.deadline(created)?;
     let window = Window { created, deadline, greylist_wait: site.greylist_wait };
@@ -298,10 +299,10 @@ async fn weigh_and_take(
 }
 
 /// Whether its client may use as much as the job holds.
-async fn within_limits(submission: &mut Submission<'_>, job: &NewJob) -> Result<(), SubmitError> {
+async fn within_limits(draft: &mut Draft<'_>, job: &NewJob) -> Result<(), SubmitError> {
     let Some(NewTerms { reserved_micros, limits: Some(limits), .. }) = &job.terms else { return Ok(()) };
     let items: i64 = job.chunks.iter().map(|chunk| i64::from(chunk.items)).sum();
-    let used = submission.usage(limits.window_hours).await?;
+    let used = draft.usage(limits.window_hours).await?;
     let is_covered = limits.cover(used, items, i64::from(*reserved_micros));
     if is_covered { Ok(()) } else { Err(SubmitError::Exhausted) }
 }

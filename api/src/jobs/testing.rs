@@ -26,13 +26,11 @@ use crate::{
     store::{
         LOCAL_CLIENT, Store, StoreError,
         chunks::{self, Deferred, NewPart},
-        jobs,
         keys::Row,
         sheets::NewPiece,
-        submission::{NewChunk, NewJob, Submission},
+        submission::{Draft, NewChunk, NewJob},
         tasks::{self, Claimed},
         testing::{kept_messages, put_messages_off},
-        webhooks::NewWebhook,
     },
     webhooks::{Each, Message},
 };
@@ -116,7 +114,7 @@ pub(super) fn new_job(store: &Store, client: Uuid, id: Uuid, chunks: &[&[&str]])
 
 async fn take(store: &Store, job: &NewJob) -> Uuid {
     let mut connection = store.request().await.unwrap();
-    Submission::begin(&mut connection, job).await.unwrap().take(job).await.unwrap();
+    Draft::write(&mut connection, job).await.unwrap().take_turn().await.unwrap().take(job).await.unwrap();
     job.id
 }
 
@@ -169,25 +167,20 @@ pub(super) async fn write_part(
         ending::count(&mut counts, judged.verdict.judgement.category);
     }
     let row = Row::Part { job: id.job, chunk: id.no, no };
+    let each = Each::of_job(store, id.job).await.unwrap();
     let part = NewPart {
         no,
         counts,
         role_based: 0,
         disposable: Vec::new(),
         sealed: store.keys().seal(row, &verdicts::write(verdicts)),
-        told: told(store, id.job, verdicts).await,
+        told: each.map_or_else(Vec::new, |each| each.tell_final(store.keys(), verdicts)),
     };
     let mut client = store.worker().await.unwrap();
     chunks::write(&mut client, task.lease, id, &part, last).await
 }
 
-async fn told(store: &Store, job: Uuid, verdicts: &[Judged]) -> Vec<NewWebhook> {
-    let job = jobs::job(&store.worker().await.unwrap(), job).await.unwrap();
-    let each = job.and_then(|job| Each::of(store, job).unwrap());
-    each.map_or_else(Vec::new, |each| each.tell_final(store.keys(), verdicts).unwrap())
-}
-
-/// What is told, and has not been delivered: bodies, by the ids of the messages.
+/// What is still to be told: bodies, by the ids of the messages.
 pub(super) async fn messages(store: &Store) -> BTreeMap<Uuid, String> {
     let body = |(id, sealed): (Uuid, Vec<u8>)| {
         let text = store.keys().open(Row::Webhook { id }, &sealed).unwrap();

@@ -17,7 +17,8 @@ pub(super) const WRITING: &str = "select pg_advisory_xact_lock_shared($1)";
 
 pub(super) const CHUNK: &str = "
 select operator, round, sealed, tokens, coalesce((select max(no) + 1 from part where part.job = chunk.job and chunk = chunk.no), 0) as next_part,
-    (select started_at is null from job where job.id = chunk.job) as is_first
+    (select started_at is null from job where job.id = chunk.job) as is_first,
+    (select callback is not null from job where job.id = chunk.job) as has_callback
 from chunk where job = $1 and no = $2";
 
 pub(super) const PARTS: &str = "select no, sealed from part where job = $1 and chunk = $2 order by no";
@@ -68,6 +69,8 @@ pub(crate) struct StoredChunk {
     pub(crate) next_part: i32,
     /// None of its job has been worked at yet.
     pub(crate) is_first: bool,
+    /// Somebody is told of its job.
+    pub(crate) has_callback: bool,
 }
 
 /// Verdicts on their way into the store.
@@ -120,6 +123,7 @@ pub(crate) async fn chunk(
         tokens: row.get("tokens"),
         next_part: row.get("next_part"),
         is_first: row.get("is_first"),
+        has_callback: row.get("has_callback"),
     }))
 }
 

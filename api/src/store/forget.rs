@@ -43,12 +43,14 @@ pub(super) const REWRITE_PART: &str = "update part set sealed = $4 where job = $
 /// Messages that nobody has taken and that tell rows with the end of a task.
 pub(super) const ENDS: &str = "
 select webhook.id, webhook.job from webhook join job on job.id = webhook.job
-where job.client = $1 and job.facade = 'tasks' and job.items <= $2 and webhook.state = 'pending'";
+where job.client = $1 and job.facade = 'tasks' and job.items <= $2
+    and webhook.state = 'pending' and webhook.job is not null";
 
 /// Nobody writes down meanwhile what came of a try.
 pub(super) const END: &str = "select sealed from webhook where id = $1 and state = 'pending' for update";
 
-pub(super) const RETELL: &str = "update webhook set sealed = $2 where id = $1";
+/// What its receiver said may echo what it was told.
+pub(super) const RETELL: &str = "update webhook set sealed = $2, error = null where id = $1";
 
 /// Forgetting somebody changes the tokens.
 pub(super) const IS_UNCHANGED: &str =
@@ -103,8 +105,8 @@ impl<'a> Rewriting<'a> {
         chunks::parts(&self.tx, self.id).await
     }
 
-    /// Writes the chunk, and those of its parts that are given, in place of what was there. `told`: ids of messages about
-    /// the person, which go.
+    /// Writes the chunk, and those of its parts that are given, in place of what was there. `told`: ids of messages that
+    /// tell of a row of the person alone: of each such row, one. They go, and so does what was said to those of the job's end.
     pub(crate) async fn finish(
         self,
         sealed: &[u8],
@@ -120,7 +122,10 @@ impl<'a> Rewriting<'a> {
             let parameters: [Parameter<'_>; 4] = [&id.job, &id.no, no, sealed];
             tx.execute(&rewrite_part, &parameters).await?;
         }
-        webhooks::forget(&tx, told).await?;
+        if !told.is_empty() {
+            webhooks::forget(&tx, told).await?;
+            webhooks::forget_echoes(&tx, id.job).await?;
+        }
         tx.commit().await?;
         Ok(())
     }
@@ -129,12 +134,16 @@ impl<'a> Rewriting<'a> {
 /// Ids of messages that nobody has taken and that tell rows with the end of a task of this client, where these are not more
 /// than `rows_max`; and of their tasks.
 pub(crate) async fn ends(
-    client: &impl GenericClient,
+    client: &mut Client,
     of: Uuid,
     rows_max: i32,
 ) -> Result<Vec<(Uuid, Uuid)>, StoreError> {
-    let ends = client.prepare_cached(ENDS).await?;
-    let rows = client.query(&ends, &[&of, &rows_max]).await?;
+    let tx = client.transaction().await?;
+    // All that is to be told of the client's tasks is looked at.
+    tx.batch_execute("set local statement_timeout = 0").await?;
+    let ends = tx.prepare_cached(ENDS).await?;
+    let rows = tx.query(&ends, &[&of, &rows_max]).await?;
+    tx.commit().await?;
     Ok(rows.iter().map(|row| (row.get("id"), row.get("job"))).collect())
 }
 
@@ -170,6 +179,15 @@ impl<'a> Retelling<'a> {
         tx.commit().await?;
         Ok(())
     }
+}
+
+/// Deletes a message that cannot be told anew, and its task. In a transaction of its own: who writes down what came of a try
+/// has the task first, and then the message.
+pub(crate) async fn untell(client: &mut Client, id: Uuid) -> Result<(), StoreError> {
+    let tx = client.transaction().await?;
+    webhooks::forget(&tx, &[id]).await?;
+    tx.commit().await?;
+    Ok(())
 }
 
 /// A transaction until whose end nobody of a chunk is forgotten. `None`: somebody was, since these tokens of it were read,

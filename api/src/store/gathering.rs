@@ -2,7 +2,7 @@
 
 use tokio::{sync::mpsc::Receiver, task::yield_now};
 
-/// How often others are waited for: each time for what tasks have to do that could go on, which is a millisecond at most.
+/// How often others are waited for: each time while other tasks that could go on have a turn.
 const TURNS_MAX: u32 = 8;
 
 /// Adds to those who have come, up to so many, who else comes while other tasks have their turns, and is over as soon as
@@ -10,6 +10,9 @@ const TURNS_MAX: u32 = 8;
 pub(crate) async fn gather<T>(arriving: &mut Receiver<T>, come: &mut Vec<T>, max: usize) {
     for _ in 0..TURNS_MAX {
         let before = come.len();
+        if before >= max {
+            return;
+        }
         yield_now().await;
         while come.len() < max
             && let Ok(next) = arriving.try_recv()

@@ -1,8 +1,11 @@
 //! The schema, brought up to date in one transaction by whoever comes first.
 
-use anyhow::{Result, bail, ensure};
+use std::time::Duration;
+
+use anyhow::{Result, anyhow, bail, ensure};
 use deadpool_postgres::Client;
 use sha2::{Digest as _, Sha256};
+use tokio::time::sleep;
 
 use super::{error::StoreError, keys::Keyring};
 
@@ -19,7 +22,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { name: "0003_relentless", sql: include_str!("migrations/0003_relentless.sql") },
     Migration { name: "0004_tasks", sql: include_str!("migrations/0004_tasks.sql") },
     Migration { name: "0005_formats", sql: include_str!("migrations/0005_formats.sql") },
-    Migration { name: "0006_asks", sql: include_str!("migrations/0006_asks.sql") },
+    Migration { name: "0006_asks_and_messages", sql: include_str!("migrations/0006_asks_and_messages.sql") },
 ];
 
 /// Whoever migrates holds it: "mailsonde" has no other meaning for it.
@@ -30,11 +33,39 @@ const SERVER_VERSION_MIN: i32 = 150_000;
 
 pub(super) const APPLIED: &str = "select no, name, sha256 from migration order by no";
 
-/// Applies what is missing.
+/// How long a step waits for tables that others use: they wait behind it.
+const STEP_PATIENCE: &str = "set local lock_timeout = '1s'";
+
+/// How often it is tried beside others, and the pause in between: for who copies a large file into the store, or out of it.
+const TRIES_MAX: u32 = 60;
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Applies what is missing, when others leave room for it.
 ///
 /// # Errors
-/// A database that is too old, newer than this program, or changed by others; all without a trace.
+/// A database that is too old, newer than this program, changed by others, or used by them all the time; all without a
+/// trace.
 pub(super) async fn migrate(client: &mut Client) -> Result<()> {
+    for _ in 1..TRIES_MAX {
+        match apply(client).await {
+            Err(error) if has_others_in_the_way(&error) => {
+                tracing::info!(
+                    "the schema is brought up to date as soon as others leave room for it: {error}"
+                );
+                sleep(PAUSE).await;
+            }
+            done => return done,
+        }
+    }
+    apply(client).await
+}
+
+fn has_others_in_the_way(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(StoreError::Conflict(_) | StoreError::Busy(_)))
+}
+
+/// One try, in one transaction.
+async fn apply(client: &mut Client) -> Result<()> {
     let version: i32 =
         client.query_one("select current_setting('server_version_num')::int", &[]).await?.get(0);
     ensure!(
@@ -67,14 +98,15 @@ pub(super) async fn migrate(client: &mut Client) -> Result<()> {
             row.get::<_, &str>("name"),
         );
     }
+    tx.batch_execute(STEP_PATIENCE).await?;
     for (position, migration) in MIGRATIONS.iter().enumerate().skip(applied.len()) {
-        tx.batch_execute(migration.sql).await.map_err(|error| {
-            anyhow::anyhow!(
-                "step `{}` cannot be applied, and nothing was changed: {}; the database holds something that is not \
-                 mailsonde's, or half of it",
+        tx.batch_execute(migration.sql).await.map_err(|error| match StoreError::from(error) {
+            StoreError::Refused(error) => anyhow!(
+                "step `{}` cannot be applied, and nothing was changed: {error}; the database holds something that is \
+                 not mailsonde's, or half of it",
                 migration.name,
-                StoreError::from(error),
-            )
+            ),
+            error => error.into(),
         })?;
         let number = i32::try_from(position + 1)?;
         let digest = Sha256::digest(migration.sql);

@@ -50,8 +50,7 @@ select coalesce(sum(requests) filter (where created_at > now() - $2::float8 * in
     coalesce(sum(reserved), 0)::bigint as reserved
 from asked";
 
-/// Whoever has asked that much waits no longer for the sum, and the connection is free again, and so is the line of those
-/// who submit.
+/// Whoever has asked that much waits no longer for the sum, and the connection is free again.
 const USAGE_PATIENCE: &str = "set local statement_timeout = '2s'";
 
 /// The terms of a job on its way in.

@@ -17,7 +17,11 @@ const LOOKED_UP_MAX: i64 = 100;
 /// Entries that go in one statement.
 const ENTRIES_MAX: i64 = 10_000;
 
-/// Of jobs of one product, something is still to be told when their inputs go: it is written down first.
+/// Messages that go in one statement.
+const MESSAGES_MAX: usize = 10_000;
+
+/// Of jobs of one product, something is still to be told when their inputs go: it is written down first. Of those of another
+/// one, each row may have a message of its own.
 pub(super) const EXPIRED: &str = "
 update job set pruned_at = now(), layout = null where id in (
     select id from job where expires_at < now() - $2 * interval '1 second' and pruned_at is null and ended_at is not null
@@ -25,7 +29,7 @@ update job set pruned_at = now(), layout = null where id in (
     order by expires_at limit $1
     for update skip locked
 )
-returning id";
+returning id, case when facade = 'tasks' and callback is not null then items else 0 end as told";
 
 /// Those of which it is not.
 pub(super) const TO_SUM_UP: &str = "
@@ -50,6 +54,9 @@ delete from job where id in (
 /// Who was not heard of for two leases is not counted any more; for a day it can be seen which hosts worked.
 pub(super) const DROP_WORKERS: &str = "delete from worker where seen_at < now() - interval '1 day'";
 
+/// The id of the message that tells of a row of a job alone.
+pub(crate) type MessageOf = fn(job: Uuid, row: u32) -> Uuid;
+
 /// What went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Pruned {
@@ -67,11 +74,15 @@ pub(crate) struct Stay {
 }
 
 /// Deletes what has been kept long enough.
-pub(crate) async fn prune(client: &mut Client, stay: Stay) -> Result<Pruned, StoreError> {
+pub(crate) async fn prune(
+    client: &mut Client,
+    stay: Stay,
+    message_of: MessageOf,
+) -> Result<Pruned, StoreError> {
     let Stay { expired, headers } = stay;
     let mut jobs = 0;
     loop {
-        let pruned = prune_jobs(client, expired).await?;
+        let pruned = prune_jobs(client, expired, message_of).await?;
         jobs += pruned;
         if pruned == 0 {
             break;
@@ -118,11 +129,14 @@ pub(crate) async fn sum_up(
     Ok(())
 }
 
-async fn prune_jobs(client: &mut Client, ago: Duration) -> Result<usize, StoreError> {
+async fn prune_jobs(client: &mut Client, ago: Duration, message_of: MessageOf) -> Result<usize, StoreError> {
     let tx = client.transaction().await?;
     let expired = tx.prepare_cached(EXPIRED).await?;
-    let jobs: Vec<Uuid> =
-        tx.query(&expired, &[&JOBS_MAX, &ago.as_secs_f64()]).await?.iter().map(|row| row.get(0)).collect();
+    let expired = tx.query(&expired, &[&JOBS_MAX, &ago.as_secs_f64()]).await?;
+    let jobs: Vec<Uuid> = expired.iter().map(|row| row.get("id")).collect();
+    for row in &expired {
+        forget_told(&tx, row.get("id"), row.get("told"), message_of).await?;
+    }
     for statement in [DROP_TASKS, DROP_CHUNKS, DROP_PARTS, DROP_SHEETS] {
         let statement = tx.prepare_cached(statement).await?;
         tx.execute(&statement, &[&jobs]).await?;
@@ -131,10 +145,26 @@ async fn prune_jobs(client: &mut Client, ago: Duration) -> Result<usize, StoreEr
     Ok(jobs.len())
 }
 
+/// Deletes what tells of one row of a job each, delivered or not: somebody who is forgotten is found by the job's chunks, and
+/// with these gone, no more.
+async fn forget_told(
+    tx: &impl GenericClient,
+    job: Uuid,
+    rows: i32,
+    message_of: MessageOf,
+) -> Result<(), StoreError> {
+    let ids: Vec<Uuid> =
+        (1..=u32::try_from(rows).unwrap_or_default()).map(|row| message_of(job, row)).collect();
+    for ids in ids.chunks(MESSAGES_MAX) {
+        webhooks::forget(tx, ids).await?;
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::testing;
+    use crate::{jobs::item_id::message_id, store::testing};
 
     const STAY: Stay = Stay { expired: Duration::ZERO, headers: Duration::from_hours(1) };
 
@@ -154,7 +184,7 @@ mod tests {
              insert into idempotency (client, key, until) values (gen_random_uuid(), '', now() + interval '1 hour')",
         );
         client.batch_execute(&many).await.unwrap();
-        prune(&mut client, STAY).await.unwrap();
+        prune(&mut client, STAY, message_id).await.unwrap();
         let parts =
             "select max(answers), sum(answers)::bigint, (select count(*) from idempotency) from deleted";
         let row = client.query_one(parts, &[]).await.unwrap();
@@ -180,7 +210,7 @@ mod tests {
         );
         client.batch_execute(&many).await.unwrap();
         let jobs = usize::try_from(JOBS_MAX + 1).unwrap();
-        assert_eq!(prune(&mut client, STAY).await.unwrap(), Pruned { jobs });
+        assert_eq!(prune(&mut client, STAY, message_id).await.unwrap(), Pruned { jobs });
         let row =
             client.query_one("select max(sheets), sum(sheets)::bigint from deleted", &[]).await.unwrap();
         assert_eq!((row.get(0), row.get(1)), (JOBS_MAX, JOBS_MAX + 1));

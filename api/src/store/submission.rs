@@ -16,15 +16,20 @@ use super::{
     idempotency::{self, Answer},
     relentless::{self, NewTerms, UsageRow},
     sheets::{self, NewPiece},
-    tasks::Parameter,
+    tasks::{Parameter, TAKE_TURNS},
 };
 
 /// The channel on which workers hear of new tasks.
 pub(crate) const TASKS_CHANNEL: &str = "mailsonde_tasks";
 
-/// Held from the look at what is waiting, and at what the client has used, until the job is in: two submissions at once must
-/// not both take the last place, or what is left.
+/// Held from the look at what is waiting until the job is in: two submissions at once must not both take the last place.
 const ADMISSION_LOCK: i64 = 0x6d73_6164_6d69_7373;
+
+/// The first half of the locks of clients, which are held from the look at what the client has used until the job is in: two submissions of
+/// one client must not both take what is left. Always taken before the other one, for which everybody waits.
+const LIMITS_LOCK: i32 = 0x6d73_6c69;
+
+pub(super) const TAKE_CLIENTS_TURN: &str = "select pg_advisory_xact_lock($1, $2)";
 
 /// What is at work stands first. Items of a chunk that have their verdicts take no time any more; the others are taken to
 /// ask about as many as all of the chunk do, on average.
@@ -121,7 +126,13 @@ pub(crate) struct Backlog {
     pub(crate) job_deadline_at: Timestamp,
 }
 
-/// A transaction in which a job is weighed against what is waiting, and taken.
+/// A transaction in which a job is written, of which nobody sees anything yet.
+pub(crate) struct Draft<'a> {
+    tx: Transaction<'a>,
+    client: Uuid,
+}
+
+/// The same, in which the job is weighed against what is waiting, and taken. No other job is being weighed meanwhile.
 pub(crate) struct Submission<'a> {
     tx: Transaction<'a>,
     client: Uuid,
@@ -131,28 +142,42 @@ pub(crate) struct Submission<'a> {
     pub(crate) running_max: usize,
 }
 
-impl<'a> Submission<'a> {
-    /// Writes the job's contents, of which nobody sees anything yet, and then waits until no other job is being weighed.
-    pub(crate) async fn begin(connection: &'a mut Client, job: &NewJob) -> Result<Self, StoreError> {
+impl<'a> Draft<'a> {
+    /// Writes the job's contents. With a large file that takes a while, for which no other job has to wait.
+    pub(crate) async fn write(connection: &'a mut Client, job: &NewJob) -> Result<Self, StoreError> {
         let (tx, client) = (connection.transaction().await?, job.client);
-        // With a large file that takes a while, for which no other job has to wait.
         copy_chunks(&tx, job).await?;
         if !job.sheet.is_empty() {
             sheets::copy(&tx, job.id, &job.sheet).await?;
         }
-        let take_turns = tx.prepare_cached(super::tasks::TAKE_TURNS).await?;
+        Ok(Self { tx, client })
+    }
+
+    /// What the client has used in so many hours and in a week, with all that its other jobs hold: they are in, or wait until
+    /// this one is.
+    pub(crate) async fn usage(&mut self, window_hours: u32) -> Result<UsageRow, StoreError> {
+        let Self { tx, client } = self;
+        let take_turn = tx.prepare_cached(TAKE_CLIENTS_TURN).await?;
+        // Two clients of the same lock wait for each other now and then.
+        let [.., a, b, c, d] = client.into_bytes();
+        let lock = i32::from_be_bytes([a, b, c, d]);
+        tx.execute(&take_turn, &[&LIMITS_LOCK, &lock]).await?;
+        relentless::usage_within(tx, *client, window_hours).await
+    }
+
+    /// Waits until no other job is being weighed.
+    pub(crate) async fn take_turn(self) -> Result<Submission<'a>, StoreError> {
+        let Self { tx, client } = self;
+        let take_turns = tx.prepare_cached(TAKE_TURNS).await?;
         tx.execute(&take_turns, &[&ADMISSION_LOCK]).await?;
         let known = tx.prepare_cached(CLIENT).await?;
         let row = tx.query_one(&known, &[&client]).await?;
         let running_max = usize::try_from(row.get::<_, i32>(1)).unwrap_or_default();
-        Ok(Self { tx, client, now: row.get(0), running_max })
+        Ok(Submission { tx, client, now: row.get(0), running_max })
     }
+}
 
-    /// What the client has used in so many hours and in a week, with all that its other jobs hold: they are in, or come later.
-    pub(crate) async fn usage(&mut self, window_hours: u32) -> Result<UsageRow, StoreError> {
-        relentless::usage_within(&mut self.tx, self.client, window_hours).await
-    }
-
+impl Submission<'_> {
     /// What is at work, and what is waiting, by virtual deadline.
     pub(crate) async fn backlog(&self) -> Result<Vec<Backlog>, StoreError> {
         let backlog = self.tx.prepare_cached(BACKLOG).await?;

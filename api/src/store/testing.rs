@@ -96,9 +96,10 @@ pub(crate) async fn put_messages_off(store: &Store) {
     store.worker().await.unwrap().batch_execute(put_off).await.unwrap();
 }
 
-/// The webhooks that are there, sealed, by their ids.
+/// The webhooks that nobody has taken yet, sealed, by their ids.
 pub(crate) async fn kept_messages(store: &Store) -> Vec<(Uuid, Vec<u8>)> {
-    let kept = store.worker().await.unwrap().query("select id, sealed from webhook", &[]).await.unwrap();
+    let kept = "select id, sealed from webhook where state = 'pending'";
+    let kept = store.worker().await.unwrap().query(kept, &[]).await.unwrap();
     kept.iter().map(|row| (row.get("id"), row.get("sealed"))).collect()
 }
 

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::{
     LOCAL_CLIENT, Store, StoreError, chunks,
     chunks::{Deferred, NewPart},
-    submission::{NewChunk, NewJob, Submission},
+    submission::{Draft, NewChunk, NewJob},
     tasks::{self, Claimed, Lease},
     testing,
 };
@@ -81,7 +81,7 @@ async fn submit_for(store: &Store, client: Uuid, minutes: &[i64]) -> Uuid {
         terms: None,
     };
     let mut connection = store.request().await.unwrap();
-    Submission::begin(&mut connection, &job).await.unwrap().take(&job).await.unwrap();
+    Draft::write(&mut connection, &job).await.unwrap().take_turn().await.unwrap().take(&job).await.unwrap();
     id
 }
 

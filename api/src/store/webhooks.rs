@@ -15,7 +15,7 @@ use super::{
 };
 
 /// Its task is nobody's, so that it waits for no chunk of the client's. It has no job either, whose end would delete it.
-/// What is there under its id already stays as it is.
+/// What is there under its id already stays as it is; of what was taken and dropped, nothing is there.
 pub(super) const ADD: &str = "
 with added as (
     insert into webhook (id, client, job, host, sealed)
@@ -41,9 +41,14 @@ pub(super) const DROP_TAKEN: &str = "
 with held as (delete from task where id = $1 and fence = $2 and state = 'running' returning webhook)
 delete from webhook using held where webhook.id = held.webhook";
 
-/// In the order in which a try is written down, so that the two do not wait for each other crosswise.
-pub(super) const FORGET_TASKS: &str = "delete from task where webhook = any ($1)";
+/// Tasks first, as when a try is written down, and in the order in which leases are extended, so that none waits for another
+/// crosswise.
+pub(super) const FORGET_TASKS: &str = "
+delete from task where id in (select id from task where webhook = any ($1) order by id for update)";
 pub(super) const FORGET: &str = "delete from webhook where id = any ($1)";
+
+/// A receiver may have echoed what it was told.
+pub(super) const FORGET_ECHOES: &str = "update webhook set error = null where job = $1 and error is not null";
 
 /// The task's own attempts count faults of ours, of which this is none.
 pub(super) const PUT_OFF: &str = "
@@ -222,10 +227,20 @@ async fn end(
 
 /// Deletes those of these ids that are there, delivered or not, in a transaction of the caller's.
 pub(super) async fn forget(tx: &impl GenericClient, ids: &[Uuid]) -> Result<(), StoreError> {
+    if ids.is_empty() {
+        return Ok(());
+    }
     for statement in [FORGET_TASKS, FORGET] {
         let statement = tx.prepare_cached(statement).await?;
         tx.execute(&statement, &[&ids]).await?;
     }
+    Ok(())
+}
+
+/// Deletes what receivers said to what tells of a job's end, in a transaction of the caller's.
+pub(super) async fn forget_echoes(tx: &impl GenericClient, job: Uuid) -> Result<(), StoreError> {
+    let forget = tx.prepare_cached(FORGET_ECHOES).await?;
+    tx.execute(&forget, &[&job]).await?;
     Ok(())
 }
 

@@ -1,9 +1,12 @@
 //! Messages that tell of one row of a task each (`[tasks] webhook_each`). One is written down in the transaction in which its
 //! row gets its last verdict: by whoever works at the chunk, or by whoever ends the task, for the rows that are left over. Its
 //! id is made of the job and the row, so that a row is told under one id whatever happens, and that its message is found when
-//! somebody is forgotten. It is delivered as all are; when it was taken, none of it is kept, since there are so many.
+//! somebody is forgotten. It is delivered as all are; when it was taken, none of it is kept, since there are so many, and what
+//! is left goes with the rows.
 
 use std::sync::Arc;
+
+use uuid::Uuid;
 
 use super::message::{Message, callback_of, lane};
 use crate::{
@@ -11,7 +14,7 @@ use crate::{
     jobs::{item_id::message_id, rows::verdicts::Judged},
     store::{
         Store, StoreError,
-        jobs::{End, JobRow},
+        jobs::{self, End, JobRow},
         keys::Keyring,
         webhooks::NewWebhook,
     },
@@ -43,23 +46,40 @@ impl Each {
         Ok(Some(Self { job: Arc::new(job), url, host, vocabulary: store.vocabulary() }))
     }
 
-    /// What is told of those of these verdicts that are final.
+    /// The same of the job of this id, as it is now. What cannot be told keeps no verdict back.
     ///
     /// # Errors
-    /// One cannot be written.
-    pub(crate) fn tell_final(
-        &self,
-        keys: &Keyring,
-        verdicts: &[Judged],
-    ) -> Result<Vec<NewWebhook>, StoreError> {
-        verdicts.iter().filter(|judged| judged.is_final).map(|judged| self.tell(keys, judged)).collect()
+    /// The job cannot be read now.
+    pub(crate) async fn of_job(store: &Store, id: Uuid) -> Result<Option<Self>, StoreError> {
+        let Some(job) = jobs::job(&store.worker().await?, id).await? else { return Ok(None) };
+        Ok(Self::of(store, job).unwrap_or_else(|error| {
+            tracing::warn!("rows of job {id} are not told: {error}");
+            None
+        }))
     }
 
-    /// What is told of a row that has this verdict for good.
-    ///
-    /// # Errors
-    /// It cannot be written.
-    pub(crate) fn tell(&self, keys: &Keyring, judged: &Judged) -> Result<NewWebhook, StoreError> {
+    /// What is told of those of these verdicts that are final.
+    pub(crate) fn tell_final(&self, keys: &Keyring, verdicts: &[Judged]) -> Vec<NewWebhook> {
+        self.tell(keys, verdicts.iter().filter(|judged| judged.is_final))
+    }
+
+    /// What is told of rows that have these verdicts for good. One that cannot be told is passed over.
+    pub(crate) fn tell<'a>(
+        &self,
+        keys: &Keyring,
+        verdicts: impl Iterator<Item = &'a Judged>,
+    ) -> Vec<NewWebhook> {
+        let told = verdicts.filter_map(|judged| match self.tell_row(keys, judged) {
+            Ok(told) => Some(told),
+            Err(error) => {
+                tracing::warn!("row {} of job {} is not told: {error}", judged.row, self.job.id);
+                None
+            }
+        });
+        told.collect()
+    }
+
+    fn tell_row(&self, keys: &Keyring, judged: &Judged) -> Result<NewWebhook, StoreError> {
         let told = Completed::each(&self.job, judged, self.vocabulary);
         let body =
             serde_json::to_string(&told).map_err(|error| StoreError::Refused(error.to_string().into()))?;

@@ -69,11 +69,6 @@ impl FinderPermutation {
         Self { config, is_free, formats, resolver }
     }
 
-    /// Whether those of a name are looked for there, and not their namesakes.
-    fn is_of_a_company(&self, domain: &str) -> bool {
-        self.config.at_free_providers || !(self.is_free)(domain)
-    }
-
     /// The domain at which the person has mail, as far as DNS tells.
     async fn mail_domain(&self, domain: &str) -> Box<str> {
         let registered = registered(domain);
@@ -130,19 +125,22 @@ impl Stage for FinderPermutation {
             }
             let homes = self.homes(&persons).await;
             let mut domains: Vec<&str> = homes.values().map(|home| &**home).collect();
-            domains.retain(|domain| self.is_of_a_company(domain));
             domains.sort_unstable();
             domains.dedup();
             let known = self.recall(&domains).await;
             let nothing = Known::default();
             for (id, person) in &persons {
                 let domain = &homes[person.domain()];
-                if !self.is_of_a_company(domain) {
-                    batch.settle(*id, namesakes());
-                    continue;
+                let mut outcome = Outcome::default();
+                if (self.is_free)(domain) {
+                    outcome.found(Finding::FreeProvider);
+                    if !self.config.at_free_providers {
+                        outcome.stop();
+                        batch.settle(*id, outcome);
+                        continue;
+                    }
                 }
                 let known = known.get(domain).unwrap_or(&nothing);
-                let mut outcome = Outcome::default();
                 outcome.expand(candidates(person, domain, known, self.config.candidates_max));
                 batch.settle(*id, outcome);
             }
@@ -169,13 +167,6 @@ fn refused(error: PersonError) -> Outcome {
     };
     let mut outcome =
         Outcome::of([Finding::SyntaxError(SyntaxError { reason, message: error.to_string().into() })]);
-    outcome.stop();
-    outcome
-}
-
-/// Anyone may have the address that a name leads to.
-fn namesakes() -> Outcome {
-    let mut outcome = Outcome::of([Finding::FreeProvider]);
     outcome.stop();
     outcome
 }
@@ -234,8 +225,12 @@ mod tests {
     }
 
     async fn run(formats: Arc<Scripted>, zone: &str, inputs: &[&str]) -> Vec<Subject> {
+        run_by(Config::default(), formats, zone, inputs).await
+    }
+
+    async fn run_by(config: Config, formats: Arc<Scripted>, zone: &str, inputs: &[&str]) -> Vec<Subject> {
         let is_free = Arc::new(|domain: &str| domain == "free.test");
-        let stage = FinderPermutation::new(Config::default(), is_free, formats, FakeDns::new(zone));
+        let stage = FinderPermutation::new(config, is_free, formats, FakeDns::new(zone));
         let pipeline = Pipeline::new("find", vec![Slot::new(Arc::new(stage))]).unwrap();
         let mut batch = Batch::new(inputs.iter().map(|input| Subject::new(*input)).collect());
         pipeline.run(&Context::within(Duration::from_secs(30)), &mut batch).await;
@@ -313,7 +308,14 @@ mod tests {
         assert!(subjects[0].findings().any(|finding| *finding == Finding::FreeProvider));
         let judgement = judge(subjects[0].findings(), Policy::default().of_mailbox());
         assert_eq!(judgement.mailbox, MailboxState::Unchecked, "nobody is called dead");
-        assert!(formats.asked.lock().unwrap().is_empty());
+    }
+
+    #[tokio::test]
+    async fn namesakes_are_looked_for_where_somebody_wants_that_and_known_for_what_they_are() {
+        let config = Config { at_free_providers: true, ..Config::default() };
+        let subjects = run_by(config, Arc::default(), "", &["Jane Doe\tfree.test"]).await;
+        assert_eq!(subjects[0].candidates()[0].input(), "jane.doe@free.test");
+        assert!(subjects[0].findings().any(|finding| *finding == Finding::FreeProvider));
     }
 
     #[tokio::test]

@@ -18,7 +18,7 @@ const SEPARATOR: char = '\t';
 pub struct Person {
     full_name: Box<str>,
     domain: Box<str>,
-    /// The domain as somebody wrote it.
+    /// The domain as somebody wrote it; where another person may be named in that, the domain.
     written: Box<str>,
 }
 
@@ -52,7 +52,9 @@ impl Person {
         names::check(full_name)?;
         let written = email_domain.trim();
         let domain = domain(written).ok_or(PersonError::Domain)?;
-        Ok(Self { full_name: full_name.into(), domain, written: written.into() })
+        // By whatever stands beside a domain nobody is found who wants to be forgotten.
+        let written = if written.contains('@') { domain.clone() } else { written.into() };
+        Ok(Self { full_name: full_name.into(), domain, written })
     }
 
     /// The person of an input; `None` where it is an address, or something else.
@@ -66,12 +68,17 @@ impl Person {
         &self.full_name
     }
 
+    /// The domain as it was written, but that no address is in it.
+    pub fn email_domain(&self) -> &str {
+        &self.written
+    }
+
     /// The domain in A-labels, lower case, without a final dot.
     pub fn domain(&self) -> &str {
         &self.domain
     }
 
-    /// The person as an input, with the domain as it was written.
+    /// The person as an input.
     pub fn input(&self) -> String {
         format!("{}{SEPARATOR}{}", self.full_name, self.written)
     }
@@ -157,6 +164,8 @@ mod tests {
             ("example.com", "Jane Doe\thttps://www.example.com/")
         );
         assert_eq!(Person::read(&person.input()), Some(Ok(person.clone())));
+        let named = Person::new("Jane Doe", "https://example.com/?who=john@example.org").unwrap();
+        assert_eq!(named.input(), "Jane Doe\texample.com", "nobody else is named");
         assert_eq!(Person::read("jane@example.com"), None);
         assert!(!format!("{person:?}").contains("Jane"));
     }

@@ -8,7 +8,7 @@ use crate::{jobs::rows::verdicts::Judged, store::jobs::JobRow, words::TasksVocab
 
 /// A row is known for good.
 #[derive(Debug, Serialize)]
-pub(crate) struct Each<'a> {
+pub(crate) struct RowAlone<'a> {
     task: TaskOf,
     job: Job<'a>,
 }
@@ -23,10 +23,10 @@ struct TaskOf {
     created_at: String,
 }
 
-impl<'a> Completed<Each<'a>> {
+impl<'a> Completed<RowAlone<'a>> {
     /// Of a row with its verdict. `job`: as it will be known, where this is its end.
     pub(crate) fn each(job: &JobRow, judged: &'a Judged, vocabulary: TasksVocabulary) -> Self {
-        let each = Each {
+        let alone = RowAlone {
             task: TaskOf {
                 id: job.id,
                 email_count: job.items,
@@ -35,7 +35,7 @@ impl<'a> Completed<Each<'a>> {
             },
             job: Job::of(job, judged.row, &judged.verdict.input, Some(judged), vocabulary),
         };
-        Self::since(job.ended_at.unwrap_or(judged.verified_at), job, each)
+        Self::since(job.ended_at.unwrap_or(judged.verified_at), job, alone)
     }
 }
 

@@ -120,8 +120,10 @@ fn person(fields: &mut Fields<'_>) -> Option<(Person, Input)> {
         if domain.len() > DOMAIN_OCTETS_MAX { Err(PersonError::Domain) } else { Person::new(name, domain) };
     match person {
         Ok(person) => {
-            let text = |text: &str| Some(text.trim().to_owned());
-            Some((person, Input { name: text(name), domain: text(domain), email: None }))
+            let text = |text: &str| Some(text.to_owned());
+            let input =
+                Input { name: text(person.full_name()), domain: text(person.email_domain()), email: None };
+            Some((person, input))
         }
         Err(error) => {
             let key = if error.is_of_domain() { "email_domain" } else { "full_name" };

@@ -15,6 +15,7 @@ use super::{
     openapi::ProbeBatchJobBackgroundRequest,
     probe::read_emails,
     request::CHOICE,
+    usage,
 };
 use crate::{
     access::{Access, Facade},
@@ -133,6 +134,8 @@ pub(super) async fn schedule(
     ticket: Option<Ticket>,
 ) -> Result<Response, ApiError> {
     let Relentless { config, .. } = &app.relentless;
+    // Whoever has nothing left is told so before anything is prepared; what decides comes with the submission.
+    usage::admit(app, access, inputs.len(), config.price_micros.highest_of(job_type.asks())).await?;
     let estimate = app.estimate.of(&inputs);
     let estimate = u32::try_from(estimate.min(WHOLE_MAX.unsigned_abs())).unwrap_or(u32::MAX);
     let terms =

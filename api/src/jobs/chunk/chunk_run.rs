@@ -114,7 +114,7 @@ impl ChunkRun {
         if verdicts.is_empty() {
             return Ok(());
         }
-        self.write(&verdicts, None).await
+        self.write(verdicts.into(), None).await
     }
 
     /// Writes down the rest, and what is left for later.
@@ -148,12 +148,12 @@ impl ChunkRun {
         if is_interrupted {
             verdicts.retain(|judged| judged.is_final);
             if !verdicts.is_empty() {
-                self.write(&verdicts, None).await?;
+                self.write(verdicts.into(), None).await?;
             }
             return Ok(Done::HandBack);
         }
         let deferred = self.deferred(later);
-        self.write(&verdicts, Some(deferred)).await?;
+        self.write(verdicts.into(), Some(deferred)).await?;
         self.end_job().await;
         Ok(Done::Settled)
     }

@@ -10,7 +10,10 @@ use super::{ChunkRun, has_fault, was_not_asked};
 use crate::{
     jobs::{
         person::tokens,
-        plan::{cut::asks_of, schedule::Window},
+        plan::{
+            cut::{OFFLINE, asks_of},
+            schedule::Window,
+        },
         rows::items::{self, Item},
     },
     store::{chunks::Deferred, keys::Row},
@@ -57,7 +60,7 @@ impl ChunkRun {
         Deferred {
             operator: self.stored.operator.clone(),
             items: i32::try_from(items.len()).unwrap_or(i32::MAX),
-            asks: asks(&items),
+            asks: asks(&self.stored.operator, &items),
             round: self.stored.round + 1,
             seal: Box::new(move |id| keys.seal(Row::Chunk { job: id.job, no: id.no }, &plain)),
             tokens,
@@ -67,10 +70,12 @@ impl ChunkRun {
     }
 }
 
-/// Recipients that are asked about because of these items. A person is looked for anew.
-fn asks(items: &[Item]) -> i32 {
+/// Recipients that are asked about because of these items, or the items, where nobody is. A person is looked for anew.
+fn asks(operator: &str, items: &[Item]) -> i32 {
     let asked = items.iter().filter(|item| item.duplicate_of.is_none());
-    i32::try_from(asked.map(|item| asks_of(&item.input)).sum::<u32>()).unwrap_or(i32::MAX)
+    let asks =
+        if operator == OFFLINE { items.len() } else { asked.map(|item| asks_of(&item.input) as usize).sum() };
+    i32::try_from(asks).unwrap_or(i32::MAX)
 }
 
 /// From now until the virtual deadline of a chunk that is left alone for some time: the plan's, or that of its job, which
@@ -187,7 +192,8 @@ mod tests {
             item(3, "JANE@example.com", Some(1)),
             item(4, "nobody", None),
         ];
-        assert_eq!(asks(&items), 10);
+        assert_eq!(asks("example.com", &items), 10);
+        assert_eq!(asks(OFFLINE, &items), i32::try_from(items.len()).unwrap(), "nobody is asked");
     }
 
     #[test]

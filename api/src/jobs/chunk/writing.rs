@@ -1,6 +1,6 @@
 //! Writing verdicts down, under the lease of the chunk's task.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use mailsonde_engine::{Category, Judgement};
@@ -9,6 +9,7 @@ use tokio::time::{Instant, sleep};
 use super::ChunkRun;
 use crate::{
     jobs::{
+        aside::aside,
         ending,
         queue::{TaskError, Word},
         rows::verdicts::{self, Judged},
@@ -37,7 +38,7 @@ impl ChunkRun {
     /// again because of it.
     pub(super) async fn write(
         &mut self,
-        verdicts: &[Judged],
+        verdicts: Arc<[Judged]>,
         last: Option<Vec<Deferred>>,
     ) -> Result<(), TaskError> {
         let no = self.stored.next_part;
@@ -52,8 +53,9 @@ impl ChunkRun {
             }
         }
         let row = Row::Part { job: self.id.job, chunk: self.id.no, no };
-        let sealed = self.desk.store.keys().seal(row, &verdicts::write(verdicts));
-        let part = NewPart { no, counts, role_based, disposable, sealed, told: self.told(verdicts)? };
+        let sealed = self.desk.store.keys().seal(row, &verdicts::write(&verdicts));
+        let told = self.told(verdicts.clone()).await;
+        let part = NewPart { no, counts, role_based, disposable, sealed, told };
         let began = Instant::now();
         let mut pause = PAUSE_MIN;
         let mut is_unclear = false;
@@ -69,14 +71,20 @@ impl ChunkRun {
             }
         }
         self.stored.next_part += 1;
-        self.learn(verdicts).await;
+        self.learn(&verdicts).await;
         Ok(())
     }
 
-    /// What is told of those that are final, where they are told one by one. It is the same at every try.
-    fn told(&self, verdicts: &[Judged]) -> Result<Vec<NewWebhook>, StoreError> {
-        let each = self.each.as_ref();
-        each.map_or(Ok(Vec::new()), |each| each.tell_final(self.desk.store.keys(), verdicts))
+    /// What is told of those that are final, where they are told one by one. It is the same at every try. What cannot be told
+    /// keeps no verdict back.
+    async fn told(&self, verdicts: Arc<[Judged]>) -> Vec<NewWebhook> {
+        let Some(each) = self.each.clone() else { return Vec::new() };
+        let keys = self.desk.store.keys().clone();
+        let told = aside(move || Ok::<_, StoreError>(each.tell_final(&keys, &verdicts))).await;
+        told.unwrap_or_else(|error| {
+            tracing::warn!("rows of job {} are not told: {error}", self.id.job);
+            Vec::new()
+        })
     }
 
     /// How long to try to write: less where the process is to end.

@@ -28,7 +28,7 @@ use crate::{
         LOCAL_CLIENT, Store,
         keys::Row,
         sheets::NewPiece,
-        submission::{NewChunk, NewJob, Submission},
+        submission::{Draft, NewChunk, NewJob},
         testing::store_without_tasks,
     },
     verification::Moment,
@@ -125,7 +125,7 @@ async fn upload(store: &Store, file: &[u8]) -> (Uuid, Vec<String>) {
         terms: None,
     };
     let mut connection = store.request().await.unwrap();
-    Submission::begin(&mut connection, &job).await.unwrap().take(&job).await.unwrap();
+    Draft::write(&mut connection, &job).await.unwrap().take_turn().await.unwrap().take(&job).await.unwrap();
     (id, inputs)
 }
 

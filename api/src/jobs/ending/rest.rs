@@ -1,5 +1,5 @@
 //! The rows of a task that have no verdict for good when it ends, where rows are told one by one: each is told with what it
-//! gets then. All others were told as their verdicts were written down.
+//! gets then. All others were told as their verdicts were written down, if rows were told one by one by then.
 //!
 //! Chunks are opened one after the other, twice: at first it is found out in which chunk the word stands that counts of a row,
 //! and then it is told from there. No more is kept meanwhile than that, so a task may be of any size.
@@ -66,7 +66,7 @@ pub(super) async fn tell(
         }
     }
     for rows in standing.lost(foreseen.items).chunks(TOGETHER) {
-        ending.tell_rows(&rest.lost(rows)?).await?;
+        ending.tell_rows(&rest.lost(rows)).await?;
     }
     Ok(())
 }
@@ -92,7 +92,7 @@ struct Standing {
 #[derive(Clone, Copy)]
 struct Place {
     chunk: i32,
-    /// It was told.
+    /// It was told. Of a part that cannot be opened nobody knows that, and its rows are told once more.
     is_final: bool,
 }
 
@@ -130,14 +130,15 @@ impl Rest {
             let without = |(row, item): (u32, Item)| (row, without_answer(row, item.input, cause, self.at));
             judged.extend(opened.rest.into_iter().map(without));
         }
-        let of_them = judged.values().filter(|judged| rows.contains(&judged.row));
-        of_them.map(|judged| self.each.tell(&self.keys, judged)).collect()
+        Ok(self.each.tell(&self.keys, judged.values().filter(|judged| rows.contains(&judged.row))))
     }
 
-    /// What is told of rows that cannot be opened. One that was told before has its old id.
-    fn lost(&self, rows: &[u32]) -> Result<Vec<NewWebhook>, StoreError> {
+    /// What is told of rows that cannot be opened. One that was told before and whose message was taken is told once more,
+    /// with another body under its old id: nothing is left to say that it was told.
+    fn lost(&self, rows: &[u32]) -> Vec<NewWebhook> {
         let lost = |row: &u32| without_answer(*row, Box::default(), FaultCause::Error, self.at);
-        rows.iter().map(|row| self.each.tell(&self.keys, &lost(row))).collect()
+        let lost: Vec<Judged> = rows.iter().map(lost).collect();
+        self.each.tell(&self.keys, lost.iter())
     }
 }
 

@@ -152,8 +152,13 @@ async fn what_tells_of_a_tasks_end_names_a_person_no_more() {
         tasks.push(id);
     }
     let before = messages(&store).await;
+    let client = store.worker().await.unwrap();
+    client.batch_execute("update webhook set error = 'x', attempts = 1").await.unwrap();
     forget(&store, &jane()).await.unwrap();
     let after = messages(&store).await;
+    // Her receiver may have said whom it was told of.
+    let said = client.query_one("select job from webhook where error is not null", &[]).await.unwrap();
+    assert_eq!(said.get::<_, Uuid>(0), tasks[1]);
     assert_eq!(before.keys().collect::<Vec<_>>(), after.keys().collect::<Vec<_>>());
     let of_task = |told: &BTreeMap<Uuid, String>, place: usize| {
         let start = format!(r#"{{"event_type":"email_verification_completed","task_id":"{}""#, tasks[place]);
@@ -168,6 +173,44 @@ async fn what_tells_of_a_tasks_end_names_a_person_no_more() {
     assert_eq!(after["data"]["jobs"][1]["email_address"], "");
     after["data"]["jobs"][1] = before["data"]["jobs"][1].clone();
     assert_eq!(after, before);
+}
+
+#[tokio::test]
+async fn what_was_said_to_messages_that_are_over_goes_too() {
+    let store = store().await;
+    let id = submit_task(&store, &[&[JANE]], "https://hooks.example.com/a").await;
+    write(&store, &claim(&store).await, &[judged(1, JANE)]).await.unwrap();
+    assert!(ending::end(&store, id, End::Done).await.unwrap());
+    let client = store.worker().await.unwrap();
+    let over = "update webhook set state = 'failed', sealed = '', error = 'x'";
+    client.batch_execute(over).await.unwrap();
+    forget(&store, &jane()).await.unwrap();
+    let said = client.query_one("select count(error), count(*) from webhook", &[]).await.unwrap();
+    assert_eq!([said.get::<_, i64>(0), said.get(1)], [0, 1]);
+}
+
+#[tokio::test]
+async fn what_cannot_be_told_anew_is_told_no_more() {
+    // The address to tell at is needed to write a message anew.
+    for damage in ["webhook set sealed = '' where job = $1", "job set callback = '' where id = $1"] {
+        let store = store().await;
+        let addresses: &[&[&str]] = &[&[JANE]];
+        let mut tasks = Vec::new();
+        for _ in 0..2 {
+            let id = submit_task(&store, addresses, "https://hooks.example.com/a").await;
+            write(&store, &claim(&store).await, &[judged(1, JANE)]).await.unwrap();
+            assert!(ending::end(&store, id, End::Done).await.unwrap());
+            tasks.push(id);
+        }
+        let client = store.worker().await.unwrap();
+        client.execute(&format!("update {damage}"), &[&tasks[0]]).await.unwrap();
+        assert_eq!(forget(&store, &jane()).await.unwrap().rows, 2, "{damage}");
+        let left = messages(&store).await;
+        assert_eq!(left.len(), 1, "{damage}");
+        assert!(left.values().all(|body| body.contains(&tasks[1].to_string()) && !body.contains(JANE)));
+        let waiting = "select count(*) from task where kind = 'webhook'";
+        assert_eq!(client.query_one(waiting, &[]).await.unwrap().get::<_, i64>(0), 1, "{damage}");
+    }
 }
 
 #[tokio::test]

@@ -58,7 +58,7 @@ pub struct Keys<F> {
 
 impl<F: Fn(&str) -> Option<&'static str>> Keys<F> {
     /// Keys for a job. `known` tells the operator's id of a domain in lower case, where it is known without asking; it is
-    /// called once for each domain.
+    /// called once for each domain of addresses, and of people.
     pub fn new(known: F) -> Self {
         Self {
             known,

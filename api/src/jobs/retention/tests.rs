@@ -8,9 +8,14 @@ use crate::{
     jobs::{
         ending,
         rows::outcomes::Outcome,
-        testing::{claim, judged, submit, submit_file, write_part},
+        testing::{claim, judged, messages, submit, submit_file, submit_task, write_part},
     },
-    store::{LOCAL_CLIENT, jobs::End, sheets, testing::store_without_tasks as store},
+    store::{
+        LOCAL_CLIENT,
+        jobs::End,
+        sheets,
+        testing::{store_without_tasks as store, telling_each},
+    },
 };
 
 const INPUTS: [&str; 3] = ["jane@example.com", "joe@example.com", "jim@example.com"];
@@ -95,8 +100,34 @@ async fn what_expires_between_is_left_for_the_next_time() {
     run(&store, &format!("update job set facade = 'email-verifier', {EXPIRED}")).await;
     let mut client = store.worker().await.unwrap();
     let stay = Stay { expired: READ_OUT, headers: DAY };
-    assert_eq!(retention::prune(&mut client, stay).await.unwrap(), Pruned { jobs: 0 });
+    assert_eq!(retention::prune(&mut client, stay, message_id).await.unwrap(), Pruned { jobs: 0 });
     assert_eq!(told(&store, job).await.len(), 3);
+}
+
+#[tokio::test]
+async fn what_tells_of_a_row_alone_goes_with_it() {
+    let store = telling_each(store().await);
+    let url = "https://hooks.example.com/a";
+    let [old, young] =
+        [submit_task(&store, &[&INPUTS], url).await, submit_task(&store, &[&INPUTS], url).await];
+    for job in [old, young] {
+        let verdicts = [judged(1, INPUTS[0]), judged(2, INPUTS[1])];
+        write_part(&store, &claim(&store).await, 0, &verdicts, None).await.unwrap();
+        assert!(ending::end(&store, job, End::DeadlinePassed).await.unwrap());
+    }
+    // One that nobody took is there without its text, and what its receiver said.
+    let failed = format!("state = 'failed', sealed = '', error = 'x' where id = '{}'", message_id(old, 2));
+    run(&store, &format!("update webhook set {failed}")).await;
+    run(&store, &format!("update job set {EXPIRED} where id = '{old}'")).await;
+    assert_eq!(prune(&store, DAY).await.unwrap(), Pruned { jobs: 1 });
+    let of_rows = |job| (1..=3).map(move |row| message_id(job, row));
+    let left = messages(&store).await;
+    assert!(of_rows(young).all(|id| left.contains_key(&id)) && left.len() == 5, "two tell of ends");
+    let client = store.worker().await.unwrap();
+    for left in ["select id from webhook", "select webhook from task where kind = 'webhook'"] {
+        let ids: Vec<Uuid> = client.query(left, &[]).await.unwrap().iter().map(|row| row.get(0)).collect();
+        assert!(ids.len() == 5 && of_rows(old).all(|id| !ids.contains(&id)), "{left}");
+    }
 }
 
 #[tokio::test]

@@ -53,7 +53,7 @@ async fn run(store: &Shared, statement: &str) {
 async fn backlog(store: &Shared) -> (Timestamp, Vec<Backlog>) {
     let mut connection = store.request().await.unwrap();
     let job = new_job(store, LOCAL_CLIENT, new_id(), &[]);
-    let submission = Submission::begin(&mut connection, &job).await.unwrap();
+    let submission = Draft::write(&mut connection, &job).await.unwrap().take_turn().await.unwrap();
     (submission.now, submission.backlog().await.unwrap())
 }
 

@@ -10,7 +10,7 @@ use crate::store::{jobs, retention, sheets};
 const SOON: Duration = Duration::from_secs(2);
 
 /// Somebody in this database waits for a lock.
-const WAITS: &str = "select count(*) from pg_locks where not granted \
+pub(super) const WAITS: &str = "select count(*) from pg_locks where not granted \
                      and database = (select oid from pg_database where datname = current_database())";
 
 async fn is_told_soon<T>(answer: impl Future<Output = Result<T, StoreError>>) {
@@ -66,7 +66,7 @@ async fn header(store: &Store, job: Uuid) -> jobs::JobRow {
 async fn try_submit(store: &Store) -> Result<(), StoreError> {
     let mut client = store.request().await?;
     let job = job_to_be();
-    Submission::begin(&mut client, &job).await?.take(&job).await
+    Draft::write(&mut client, &job).await?.take_turn().await?.take(&job).await
 }
 
 fn job_to_be() -> NewJob {
@@ -95,10 +95,12 @@ async fn the_file_of_a_job_is_written_before_others_have_to_wait_for_it() {
     let piece = sheets::NewPiece { rows: 1, sealed: vec![1], tokens: vec![0; 8] };
     let job = NewJob { sheet: vec![piece], ..job_to_be() };
     let (mut client, mut other) = (store.worker().await.unwrap(), store.worker().await.unwrap());
-    let weighing = Submission::begin(&mut other, &job_to_be()).await.unwrap();
+    let weighing = Draft::write(&mut other, &job_to_be()).await.unwrap().take_turn().await.unwrap();
     let written =
         "select count(*) from pg_locks where relation = 'sheet'::regclass and mode = 'RowExclusiveLock'";
-    let submitting = async { Submission::begin(&mut client, &job).await.unwrap().take(&job).await.unwrap() };
+    let submitting = async {
+        Draft::write(&mut client, &job).await.unwrap().take_turn().await.unwrap().take(&job).await.unwrap();
+    };
     let looking = async {
         while ask(&store, WAITS).await == "0" {}
         assert_eq!(ask(&store, written).await, "1");

@@ -1,10 +1,13 @@
 //! How verdicts are written, how jobs end, and what is kept for how long.
 
 use super::*;
-use crate::store::{
-    billing,
-    jobs::{self, End, Ending},
-    retention, tasks,
+use crate::{
+    jobs::item_id::message_id,
+    store::{
+        billing,
+        jobs::{self, End, Ending},
+        retention, tasks,
+    },
 };
 
 async fn end(store: &Store, job: Uuid, how: End) -> bool {
@@ -161,16 +164,16 @@ async fn what_was_kept_long_enough_goes() {
         .await;
     let mut client = store.worker().await.unwrap();
     let stay = retention::Stay { expired: Duration::ZERO, headers: Duration::from_hours(24) };
-    assert_eq!(retention::prune(&mut client, stay).await.unwrap().jobs, 1);
+    assert_eq!(retention::prune(&mut client, stay, message_id).await.unwrap().jobs, 1);
     for table in ["chunk", "part", "task"] {
         let left = format!("select string_agg(distinct job::text, ',') from {table}");
         assert_eq!(ask(&store, &left).await, young.to_string(), "{table}");
     }
     assert_eq!(ask(&store, "select count(*) from worker").await, "0");
     assert!(header(&store, old).await.pruned_at.is_some());
-    assert_eq!(retention::prune(&mut client, stay).await.unwrap().jobs, 0);
+    assert_eq!(retention::prune(&mut client, stay, message_id).await.unwrap().jobs, 0);
     run(&store, "update job set deadline_at = now() - interval '25 hours'").await;
-    retention::prune(&mut client, stay).await.unwrap();
+    retention::prune(&mut client, stay, message_id).await.unwrap();
     assert!(jobs::job(&client, old).await.unwrap().is_none());
     assert_eq!(header(&store, young).await.pruned_at, None);
 }

@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use futures_util::future::join_all;
 
-use super::{super::*, *};
+use super::{super::*, busy::WAITS, *};
 use crate::store::{history::tests as history, testing::another};
 
 const OTHER_KEY: &str = "00000002 AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=\n";
@@ -65,11 +65,50 @@ async fn processes_that_start_at_once_migrate_once() {
     let steps = "select string_agg(name, ' ' order by no) from migration";
     assert_eq!(
         ask(&store, steps).await,
-        "0001_jobs 0002_clients 0003_relentless 0004_tasks 0005_formats 0006_asks"
+        "0001_jobs 0002_clients 0003_relentless 0004_tasks 0005_formats 0006_asks_and_messages"
     );
     // What the first step inserts is there once.
     assert_eq!(ask(&store, "select count(*) from task").await, "1");
     migrate(&store).await.unwrap();
+}
+
+/// The schema before its latest step.
+const UNDO: &str = "
+alter table job drop column asks; alter table chunk drop column asks; drop index webhook_pending;
+delete from migration where name = '0006_asks_and_messages'";
+
+#[tokio::test]
+async fn a_step_does_not_keep_others_waiting_behind_it_and_is_tried_until_there_is_room() {
+    let store = testing::store().await;
+    run(&store, UNDO).await;
+    let mut reader = store.worker().await.unwrap();
+    let reading = reader.transaction().await.unwrap();
+    reading.batch_execute("lock table chunk in access share mode").await.unwrap();
+    let looking = async {
+        while ask(&store, WAITS).await == "0" {}
+        // The first try is given up, though nobody has gone yet.
+        while ask(&store, WAITS).await != "0" {}
+        reading.rollback().await.unwrap();
+    };
+    let (migrated, ()) = tokio::join!(migrate(&store), looking);
+    migrated.unwrap();
+    assert_eq!(ask(&store, "select count(*) from migration").await, "6");
+}
+
+#[tokio::test]
+async fn what_messages_said_that_are_over_is_kept_no_longer() {
+    let store = testing::store().await;
+    run(&store, UNDO).await;
+    run(
+        &store,
+        "insert into webhook (id, client, host, sealed, state)
+         select gen_random_uuid(), gen_random_uuid(), '', 'x', state
+         from unnest('{pending,delivered,failed}'::text[]) as state",
+    )
+    .await;
+    migrate(&store).await.unwrap();
+    let said = "select string_agg(state, ' ') from webhook where sealed <> ''";
+    assert_eq!(ask(&store, said).await, "pending");
 }
 
 #[tokio::test]

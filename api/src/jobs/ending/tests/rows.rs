@@ -95,6 +95,44 @@ async fn of_what_cannot_be_opened_each_row_is_told_too() {
 }
 
 #[tokio::test]
+async fn with_the_end_too_rows_that_are_left_over_are_known_since_it() {
+    let store = store().await;
+    let job = mixed_task(&store).await;
+    let mut client = store.worker().await.unwrap();
+    let how = End::DeadlinePassed;
+    let ending = Ending::begin(&mut client, job, how).await.unwrap().unwrap();
+    let foreseen = ending.foreseen(how, &vec![0; Category::ALL.len()]).await.unwrap().unwrap();
+    // As where the end was waited for.
+    let foreseen = JobRow { ended_at: Some("2025-01-02T12:00:00Z".parse().unwrap()), ..foreseen };
+    let told = of_task(&store, &ending, how, foreseen).await.unwrap().unwrap();
+    ending.tell(&told).await.unwrap();
+    ending.end(how, &vec![0; Category::ALL.len()], &outcome(&[], true)).await.unwrap();
+    let (_, ends) = told_apart(&store).await;
+    let since = |row: &Value| row["email"]["validated_at"] == "2025-01-02T12:00:00Z";
+    // 6, 8, 15 and 16; the last one comes first.
+    let left_over: Vec<usize> = ends[0]["data"]["jobs"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .rev()
+        .zip(1..)
+        .filter_map(|(row, number)| since(row).then_some(number))
+        .collect();
+    assert_eq!(left_over, [6, 8, 15, 16]);
+}
+
+#[tokio::test]
+async fn who_cannot_be_told_keeps_no_verdict_and_no_end_back() {
+    let store = telling().await;
+    let job = submit_task(&store, &[PAIR], URL).await;
+    run(&store, "update job set callback = ''").await;
+    write_part(&store, &claim(&store).await, 0, &both(1)[..1], None).await.unwrap();
+    assert!(end(&store, job, End::DeadlinePassed).await.unwrap());
+    assert_eq!(header(&store, job).await.done, 1);
+    assert!(messages(&store).await.is_empty());
+}
+
+#[tokio::test]
 async fn who_cancels_hears_of_no_more_rows() {
     let store = telling().await;
     let job = mixed_task(&store).await;
