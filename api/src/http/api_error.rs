@@ -1,6 +1,9 @@
 //! Why an endpoint does not do what it was asked for: what every facade may refuse, and what its own alone does.
 
-use axum::response::{IntoResponse, Response};
+use axum::{
+    http::{HeaderValue, StatusCode, header::CONNECTION},
+    response::{IntoResponse, Response},
+};
 use mailsonde_config::ConfigError;
 
 use super::{refusal::Refusal, shape::Shape};
@@ -45,7 +48,14 @@ impl<Own: OwnRefusal> IntoResponse for ApiError<Own> {
     fn into_response(self) -> Response {
         match self {
             Self::Refused(refusal) => Own::SHAPE.refuse(&refusal),
-            Self::Own(own) => own.into_response(),
+            Self::Own(own) => {
+                let mut response = own.into_response();
+                // What is left of the request is not worth reading.
+                if response.status() == StatusCode::PAYLOAD_TOO_LARGE {
+                    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+                }
+                response
+            }
         }
     }
 }

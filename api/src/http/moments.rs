@@ -80,6 +80,7 @@ mod tests {
         for year in ["0001-01-01T00:00:00Z", "9999-12-30T00:00"] {
             assert!(moment_of(year).is_some(), "{year}");
         }
+        assert!(moment_or_date_in_query("9999-12-30").is_some());
         for year in ["-009000-01-01T00:00:00Z", "0000-12-31T23:59:59Z", "0001-01-01T00:00:00+01:00"] {
             assert!(moment_of(year).is_none(), "{year}");
         }

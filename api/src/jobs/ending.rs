@@ -21,7 +21,7 @@ use crate::{
         jobs::{self, Contents, End, Ending, JobRow},
         webhooks::NewWebhook,
     },
-    webhooks,
+    webhooks::{self, Message},
 };
 
 /// Counts one more of a category.
@@ -131,7 +131,8 @@ async fn of_task(
     aside(move || {
         let open = |contents| results::open(&keys, foreseen.id, &contents, Some(how));
         let rows = contents.map(open).transpose()?;
-        webhooks::of_task(&keys, &foreseen, &sums, rows.as_deref(), vocabulary)
+        let message = Message::of_task(&keys, &foreseen, &sums, rows.as_deref(), vocabulary)?;
+        Ok(message.map(|message| message.sealed(&keys, foreseen.client, Some(foreseen.id))))
     })
     .await
 }

@@ -30,7 +30,8 @@ select domain, format, weight * power(0.5, extract(epoch from now() - seen_at)::
 from domain_format where domain = any($1::text[])";
 
 /// One mailbox that is asked about again and again does not outvote a company: what is learned at once counts for three
-/// people at most, and all of it for twenty. In the order of the key, so that two who learn the same at once wait for each other, and not crosswise.
+/// people at most, and all of it for twenty. In the order of the key, so that two who learn the same at once wait for each
+/// other, and not crosswise.
 pub(super) const LEARN: &str = "
 insert into domain_format as known (domain, format, weight, seen_at)
 select domain, format, least(sum(weight), 3), now()

@@ -122,18 +122,6 @@ pub(crate) fn of_job(
     Ok(Some(Message { url, body, is_of_tasks: false }.sealed(keys, job.client, Some(job.id))))
 }
 
-/// What is told of a task that has just ended; nothing, where nobody is told. `rows`: all of them, where they are to be told.
-pub(crate) fn of_task(
-    keys: &Keyring,
-    job: &JobRow,
-    sums: &Sums,
-    rows: Option<&[Judged]>,
-    vocabulary: TasksVocabulary,
-) -> Result<Option<NewWebhook>, StoreError> {
-    let message = Message::of_task(keys, job, sums, rows, vocabulary)?;
-    Ok(message.map(|message| message.sealed(keys, job.client, Some(job.id))))
-}
-
 /// `{"type":"job.completed","timestamp":…,"data":{"job":JobStatus}}`.
 fn of_email_verifier(job: &JobRow, url: &str, filename: Option<&str>) -> Result<String, StoreError> {
     let status = JobStatus::of(job, job.counts.as_deref().unwrap_or_default(), Some(url), filename);

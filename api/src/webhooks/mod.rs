@@ -34,5 +34,5 @@ pub(crate) use self::{
     delivery::{CLOCK_MAX, deliver},
     each::Each,
     guard::Guard,
-    message::{Message, callback_of, of_job, of_task},
+    message::{Message, callback_of, of_job},
 };

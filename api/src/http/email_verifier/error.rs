@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use axum::{
-    http::{HeaderValue, StatusCode, header::CONNECTION},
+    http::StatusCode,
     response::{IntoResponse, Response},
 };
 use serde::{Serialize, Serializer, ser::SerializeMap as _};
@@ -86,12 +86,7 @@ impl IntoResponse for Own {
     fn into_response(self) -> Response {
         let Self { status, code, text, extra } = self;
         let detail = Detail { error: &text, code, extra: &extra };
-        let mut response = answer(status, &Failure { detail });
-        // What is left of the request is not worth reading.
-        if status == StatusCode::PAYLOAD_TOO_LARGE {
-            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-        }
-        response
+        answer(status, &Failure { detail })
     }
 }
 

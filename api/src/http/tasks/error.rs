@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use axum::{
-    http::{HeaderValue, StatusCode, header::CONNECTION},
+    http::StatusCode,
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
@@ -104,12 +104,7 @@ impl IntoResponse for Own {
     fn into_response(self) -> Response {
         let Self { status, code, text } = self;
         let error = Error { code, message: &text, details: None };
-        let mut response = answer(status, &Failure { error });
-        // What is left of the request is not worth reading.
-        if status == StatusCode::PAYLOAD_TOO_LARGE {
-            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-        }
-        response
+        answer(status, &Failure { error })
     }
 }
 

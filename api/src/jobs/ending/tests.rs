@@ -110,17 +110,20 @@ async fn what_is_counted_is_what_there_is_to_read() {
     }
 }
 
+/// What may be lost of a job of many ways.
+const DAMAGES: [&str; 7] = [
+    "update chunk set sealed = '' where no = 2",
+    "update chunk set sealed = '' where no = 4",
+    "update chunk set sealed = '' where no in (6, 9)",
+    "update chunk set sealed = '' where no = 8",
+    "update part set sealed = '' where chunk in (2, 6)",
+    "update part set sealed = '' where chunk = 10",
+    "update chunk set sealed = '' where no = 7; update part set sealed = '' where chunk = 3",
+];
+
 #[tokio::test]
 async fn what_is_damaged_is_counted_as_it_is_read() {
-    for damage in [
-        "update chunk set sealed = '' where no = 2",
-        "update chunk set sealed = '' where no = 4",
-        "update chunk set sealed = '' where no in (6, 9)",
-        "update chunk set sealed = '' where no = 8",
-        "update part set sealed = '' where chunk in (2, 6)",
-        "update part set sealed = '' where chunk = 10",
-        "update chunk set sealed = '' where no = 7; update part set sealed = '' where chunk = 3",
-    ] {
+    for damage in DAMAGES {
         let store = store().await;
         let job = mixed(&store).await;
         run(&store, damage).await;

@@ -74,14 +74,7 @@ async fn a_row_is_told_when_it_has_its_verdict_and_the_rest_in_the_end() {
 
 #[tokio::test]
 async fn of_what_cannot_be_opened_each_row_is_told_too() {
-    for damage in [
-        "update chunk set sealed = '' where no = 2",
-        "update chunk set sealed = '' where no = 4",
-        "update chunk set sealed = '' where no in (6, 9)",
-        "update chunk set sealed = '' where no = 8",
-        "update part set sealed = '' where chunk in (2, 6)",
-        "update chunk set sealed = '' where no = 7; update part set sealed = '' where chunk = 3",
-    ] {
+    for damage in DAMAGES {
         let store = telling().await;
         let job = mixed_task(&store).await;
         let (early, _) = told_apart(&store).await;
