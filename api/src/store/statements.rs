@@ -30,6 +30,7 @@ const STATEMENTS: &[&str] = &[
     billing::TOLD,
     billing::USAGE,
     groups::ADD_LEDGER,
+    groups::COUNT,
     groups::HELD,
     groups::LEDGER,
     groups::WRITE,

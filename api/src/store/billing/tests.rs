@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use futures_util::future::join_all;
 use tokio_postgres::NoTls;
 
 use super::{groups::Group, *};
@@ -154,6 +155,55 @@ async fn a_group_that_is_written_again_changes_nothing() {
     assert_eq!(used(&store, of).await, (8, 0));
 }
 
+/// A group of one credit for each.
+fn one_of_each(clients: &[Uuid]) -> Group {
+    let mut group = Group::default();
+    for client in clients {
+        group.count(*client, None, 1);
+    }
+    group
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn credits_alone_are_counted_once_also_where_two_tries_of_two_ledgers_meet() {
+    const GROUPS: i64 = 20;
+    let store = testing::store().await;
+    let clients = [client(&store, None, false).await, client(&store, Some(10), false).await];
+    add_usage(&store.worker().await.unwrap(), &clients).await.unwrap();
+    let ledgers = [Uuid::now_v7(), Uuid::now_v7()].map(async |ledger| {
+        let tries = [store.worker().await.unwrap(), store.worker().await.unwrap()];
+        groups::write(&tries[0], ledger, 1, &one_of_each(&clients)).await.unwrap();
+        for number in 2..=GROUPS {
+            let group = one_of_each(&clients);
+            let answers = join_all(tries.iter().map(|at| groups::write(at, ledger, number, &group))).await;
+            assert!(
+                answers
+                    .into_iter()
+                    .all(|answer| clients.iter().all(|of| answer.as_ref().unwrap().counted(*of)))
+            );
+        }
+    });
+    join_all(ledgers).await;
+    for of in clients {
+        assert_eq!(used(&store, of).await, (2 * GROUPS, 0));
+    }
+}
+
+#[tokio::test]
+async fn credits_alone_are_counted_for_those_who_have_a_line() {
+    let store = testing::store().await;
+    let (of, without_line) = (client(&store, None, false).await, client(&store, None, false).await);
+    let connection = store.worker().await.unwrap();
+    add_usage(&connection, &[of]).await.unwrap();
+    let ledger = Uuid::now_v7();
+    for (number, times) in [(1, 1), (2, 2), (2, 2)] {
+        let answer =
+            groups::write(&connection, ledger, number, &one_of_each(&[of, without_line])).await.unwrap();
+        assert!(answer.counted(of) && !answer.counted(without_line));
+        assert_eq!((used(&store, of).await, used(&store, without_line).await), ((times, 0), (0, 0)));
+    }
+}
+
 #[tokio::test]
 async fn ledgers_of_processes_that_are_gone_go() {
     let store = testing::store().await;
@@ -181,8 +231,15 @@ async fn a_commit_whose_answer_is_lost_is_counted_once() {
     migrations::migrate(&mut store.worker().await.unwrap()).await.unwrap();
     let of = client(&store, Some(100), true).await;
     let key = Uuid::nil();
-    let (scopes, monthly_quota) = (Box::new([]), Some(100));
-    let access = Access { key, client: of, facade: Facade::Tasks, scopes, monthly_quota, hard_cap: true };
+    let access = Access {
+        key,
+        client: of,
+        caller: of.to_string().into(),
+        facade: Facade::Tasks,
+        scopes: Box::new([]),
+        monthly_quota: Some(100),
+        hard_cap: true,
+    };
     let store = Arc::new(store);
     let ledger = Ledger::new(store.clone());
     let hold = ledger.hold(&access, 5).await.unwrap();
