@@ -133,6 +133,8 @@ fn explained_it_says_what_became_of_each_address() {
         (asked..=asked + 1).contains(&recipients),
         "each once, and one random recipient at most: {recipients}"
     );
+    let human = Mailsonde::new(&["find", "John Smith", "acme.test"]).env(net.environment()).run().unwrap();
+    assert!(human.stdout.contains("refuses each address that is usual"), "{}", human.stdout);
 }
 
 #[test]

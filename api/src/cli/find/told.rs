@@ -20,6 +20,9 @@ use crate::{
 /// Columns for who is looked for.
 const PERSON_WIDTH: usize = 40;
 
+/// All candidates were asked about.
+const NOBODY: &str = "The server refuses each address that is usual for the name.";
+
 /// Nobody was looked for.
 const NAMESAKES: &str = "Anyone can open a mailbox there, so a name leads to namesakes.";
 
@@ -176,10 +179,13 @@ impl<'a> Found<'a> {
 
     /// What the verdict means for who looked for a person.
     fn sentence(&self) -> &'static str {
-        if self.verdict.candidates.is_empty() && self.verdict.judgement.flags.is_free_provider {
+        let Verdict { judgement, candidates, .. } = self.verdict;
+        if candidates.is_empty() && judgement.flags.is_free_provider {
             NAMESAKES
+        } else if !candidates.is_empty() && judgement.mailbox == MailboxState::NotFound {
+            NOBODY
         } else {
-            meaning(&self.verdict.judgement)
+            meaning(judgement)
         }
     }
 }
