@@ -87,21 +87,15 @@ fn random_digit() -> u8 {
     }
 }
 
+/// The CRC-32 of IEEE 802.3.
 fn checksum(text: &str) -> [u8; CHECK_CHARS] {
-    let mut rest = crc32(text.as_bytes());
+    let mut rest = crc32fast::hash(text.as_bytes());
     let mut digits = [b'0'; CHECK_CHARS];
     for digit in digits.iter_mut().rev() {
         *digit = DIGITS[(rest % 62) as usize];
         rest /= 62;
     }
     digits
-}
-
-/// CRC-32 of IEEE 802.3, bit by bit: it is for some forty octets.
-fn crc32(octets: &[u8]) -> u32 {
-    !octets.iter().fold(!0, |crc, octet| {
-        (0..8).fold(crc ^ u32::from(*octet), |crc, _| (crc >> 1) ^ (0xedb8_8320 & (crc & 1).wrapping_neg()))
-    })
 }
 
 #[cfg(test)]
@@ -125,11 +119,9 @@ mod tests {
         }
     }
 
-    /// The check value of the CRC catalogues, and a key whose checksum was computed elsewhere (zlib and base 62).
+    /// A key whose checksum was computed elsewhere (zlib and base 62).
     #[test]
     fn the_checksum_is_the_one_that_others_compute() {
-        assert_eq!(crc32(b"123456789"), 0xcbf4_3926);
-        assert_eq!(crc32(b""), 0);
         assert!(is_shaped("ev_live_0123456789ABCDEFGHIJKLMNOPQRSTUV1TkX8W", Facade::EmailVerifier));
     }
 
