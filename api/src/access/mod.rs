@@ -8,7 +8,10 @@ mod issue;
 mod scopes;
 mod token;
 
+use std::{sync::Arc, time::Duration};
+
 use clap::ValueEnum;
+use mailsonde_engine::Context;
 use uuid::Uuid;
 
 pub(crate) use self::{
@@ -73,6 +76,8 @@ pub(crate) struct Access {
     pub(crate) key: Uuid,
     /// Whose it is.
     pub(crate) client: Uuid,
+    /// The same as stages are told it.
+    pub(crate) caller: Arc<str>,
     /// Where it is good.
     pub(crate) facade: Facade,
     /// What it is good for.
@@ -87,6 +92,11 @@ impl Access {
     /// Whether the key is good for this.
     pub(crate) fn may(&self, scope: Scope) -> bool {
         scope.is_among(&self.scopes)
+    }
+
+    /// A run of a pipeline for the holder, which ends after this time.
+    pub(crate) fn context(&self, time: Duration) -> Context {
+        Context { client: Some(self.caller.clone()), ..Context::within(time) }
     }
 }
 

@@ -42,7 +42,8 @@ async fn client(store: &Store, monthly_quota: Option<i64>, hard_cap: bool) -> Ac
     let add = "insert into client (id, name, monthly_quota, hard_cap) values ($1, $1::uuid::text, $2, $3)";
     store.worker().await.unwrap().execute(add, &[&client, &monthly_quota, &hard_cap]).await.unwrap();
     let (key, facade) = (Uuid::nil(), Facade::EmailVerifier);
-    Access { key, client, facade, scopes: Box::new([]), monthly_quota, hard_cap }
+    let caller = client.to_string().into();
+    Access { key, client, caller, facade, scopes: Box::new([]), monthly_quota, hard_cap }
 }
 
 /// Credits that are settled, and that are reserved, in this month.

@@ -4,7 +4,7 @@
 use std::{
     collections::HashMap,
     net::{IpAddr, Ipv6Addr},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -23,7 +23,7 @@ const THE_REST: IpAddr = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
 
 /// Who has failed how often.
 pub(crate) struct Failed {
-    bucket: Bucket,
+    bucket: Arc<Bucket>,
     /// When each bucket will be full again.
     full_at: Mutex<HashMap<IpAddr, Instant>>,
 }

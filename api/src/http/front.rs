@@ -2,13 +2,13 @@
 //! answer has, and is counted. Until the database is there, only what is ours is answered.
 
 use std::{
+    borrow::Cow,
     net::IpAddr,
     panic::AssertUnwindSafe,
     sync::{
         Arc, OnceLock,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
-    time::Instant,
 };
 
 use axum::{
@@ -28,16 +28,17 @@ use tower::Service as _;
 
 use super::{
     App, HttpConfig,
+    arrival::{Arrival, Arrived},
     document::{document, document_for, path_of},
     email_verifier,
-    endpoint::{Reached, open},
+    endpoint::open,
     failed::Failed,
     head,
     health::{Health, alive},
     hosts::Hosts,
     manual,
     ongoing::Ongoing,
-    peer::{Peer, Proxies},
+    peer::Proxies,
     reference,
     refusal::{Refusal, SOON},
     relentless,
@@ -80,43 +81,25 @@ struct Facades {
     tasks: Router,
 }
 
-/// When a request came, and from where.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Arrived {
-    pub(crate) at: Instant,
-    pub(super) from: Peer,
-}
-
-/// What stands of a request when its answer is there.
-struct Told {
-    arrived: Arrived,
-    shape: Shape,
-    id: RequestId,
-    method: &'static str,
-}
-
 /// A request that is being answered. One that is dropped has a client who is gone.
 struct UnderWay<'f> {
     front: &'f Front,
-    told: Option<Told>,
+    arrived: Arrived,
+    is_answered: bool,
 }
 
 impl<'f> UnderWay<'f> {
-    fn new(front: &'f Front, told: Told) -> Self {
+    fn new(front: &'f Front, arrived: Arrived) -> Self {
         front.metrics.in_flight.inc();
-        Self { front, told: Some(told) }
-    }
-
-    fn answered(mut self) -> Told {
-        self.told.take().expect("only this takes it, once")
+        Self { front, arrived, is_answered: false }
     }
 }
 
 impl Drop for UnderWay<'_> {
     fn drop(&mut self) {
         self.front.metrics.in_flight.dec();
-        if let Some(told) = self.told.take() {
-            self.front.count(&told, "none", CLIENT_GONE);
+        if !self.is_answered {
+            self.front.count(&self.arrived, CLIENT_GONE);
         }
     }
 }
@@ -180,16 +163,15 @@ impl Front {
     /// Answers a request that came from there. Never fails, and a panic of an endpoint costs that request alone.
     pub(crate) async fn answer(&self, mut request: Request, from: IpAddr) -> Response {
         let shape = shape_of(&self.hosts, request.method(), request.uri(), request.headers());
-        let arrived = Arrived { at: Instant::now(), from: self.proxies.peer(from, request.headers()) };
-        let id = RequestId::of(request.headers());
-        request.extensions_mut().insert(arrived);
-        request.extensions_mut().insert(id.clone());
-        let told = Told { arrived, shape, id, method: known(request.method()) };
-        let under_way = UnderWay::new(self, told);
+        let from = self.proxies.peer(from, request.headers());
+        let arrived = Arrival::new(from, RequestId::of(request.headers()), shape, known(request.method()));
+        request.extensions_mut().insert(arrived.clone());
+        let mut under_way = UnderWay::new(self, arrived);
         let answered = AssertUnwindSafe(self.route(shape, request)).catch_unwind().await;
+        under_way.is_answered = true;
         // Where it was is told by the hook of panics.
         let response = answered.unwrap_or_else(|_| shape.refuse(&Refusal::Internal));
-        self.finish(&under_way.answered(), response)
+        self.finish(&under_way.arrived, response)
     }
 
     async fn route(&self, shape: Shape, request: Request) -> Response {
@@ -211,27 +193,31 @@ impl Front {
     }
 
     /// Writes the headers that every answer has, and counts it.
-    fn finish(&self, told: &Told, mut response: Response) -> Response {
-        let Reached { route, numbers } = response.extensions_mut().remove().unwrap_or_default();
-        let numbers = numbers.unwrap_or_else(|| self.failed.numbers(told.arrived.from.0));
-        let route = route.as_ref().map_or("none", |path| path.as_str());
+    fn finish(&self, arrived: &Arrival, mut response: Response) -> Response {
+        let of_address = || Cow::Owned(self.failed.numbers(arrived.from.0));
+        let numbers = arrived.numbers().map_or_else(of_address, Cow::Borrowed);
         let headers = response.headers_mut();
         numbers.write(headers, Timestamp::now());
-        headers.insert(X_REQUEST_ID, told.id.header());
+        headers.insert(X_REQUEST_ID, arrived.id.header());
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
         if let Some(limit) = limit_met(&response, numbers.is_of_address()) {
             self.metrics.met(limit);
         }
-        self.count(told, route, response.status().as_u16());
+        self.count(arrived, response.status().as_u16());
         response
     }
 
-    fn count(&self, told: &Told, route: &str, status: u16) {
-        let (took, shape, method) = (told.arrived.at.elapsed(), told.shape.word(), told.method);
+    fn count(&self, arrived: &Arrival, status: u16) {
+        let (shape, route, method) = (arrived.shape.word(), arrived.route(), arrived.method);
+        let took = arrived.at.elapsed();
         self.metrics.answered(shape, route, method, status, took);
-        let (millis, id) = (took.as_secs_f64() * 1000.0, told.id.for_log());
-        tracing::info!("{method} {route} ({shape}) {status} in {millis:.1} ms, request {id}");
+        // Not made where nobody reads it.
+        tracing::info!(
+            "{method} {route} ({shape}) {status} in {:.1} ms, request {}",
+            took.as_secs_f64() * 1000.0,
+            arrived.id.for_log(),
+        );
     }
 }
 

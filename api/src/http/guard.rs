@@ -12,13 +12,7 @@ use axum::{
 };
 
 use super::{
-    App,
-    endpoint::{Answering, Reached},
-    front::Arrived,
-    idempotency,
-    rate::Numbers,
-    refusal::Refusal,
-    shape::Shape,
+    App, arrival::Arrival, endpoint::Answering, idempotency, rate::Numbers, refusal::Refusal, shape::Shape,
 };
 use crate::access::{Access, Denied, Facade, Scope};
 
@@ -56,19 +50,16 @@ impl<E: Handler<T, Arc<App>>, T> Handler<T, Arc<App>> for Guarded<E> {
     fn call(self, request: Request, app: Arc<App>) -> Answering {
         let Self { guard, endpoint } = self;
         Box::pin(async move {
-            let mut reached = Reached::by(&request);
-            let from = request.extensions().get::<Arrived>().map(|arrived| arrived.from.0);
-            let response = match guard.admit(&app, request.headers(), from).await {
-                Ok((access, numbers)) => {
-                    reached.numbers = Some(numbers);
-                    guard.pass(access, endpoint, request, app).await
-                }
-                Err((refusal, numbers)) => {
-                    reached.numbers = numbers;
-                    Shape::of(guard.facade).refuse(&refusal)
-                }
-            };
-            reached.tell(response)
+            let arrived = Arrival::reach(&request).cloned();
+            let from = arrived.as_ref().map(|arrived| arrived.from.0);
+            let (admitted, numbers) = guard.admit(&app, request.headers(), from).await;
+            if let (Some(arrived), Some(numbers)) = (arrived, numbers) {
+                arrived.count(numbers);
+            }
+            match admitted {
+                Ok(access) => guard.pass(access, endpoint, request, app).await,
+                Err(refusal) => Shape::of(guard.facade).refuse(&refusal),
+            }
         })
     }
 }
@@ -97,9 +88,9 @@ impl Guard {
         app: &App,
         headers: &HeaderMap,
         peer: Option<IpAddr>,
-    ) -> Result<(Arc<Access>, Numbers), (Refusal, Option<Numbers>)> {
+    ) -> (Result<Arc<Access>, Refusal>, Option<Numbers>) {
         if let Some(wait) = peer.and_then(|peer| app.failed.wait(peer)) {
-            return Err((Refusal::RateLimited(wait), None));
+            return (Err(Refusal::RateLimited(wait)), None);
         }
         let presented = presented(self.facade, headers);
         let access = self.identify(app, presented).await.inspect_err(|refusal| {
@@ -109,16 +100,20 @@ impl Guard {
                 app.failed.count(peer);
             }
         });
-        let access = access.map_err(|refusal| (refusal, None))?;
-        if !self.scopes.iter().any(|scope| access.may(*scope)) {
-            let needed = self.scopes.first().map_or("", |scope| scope.word());
-            let (Ok(numbers) | Err((_, numbers))) = app.limiter.take(access.key);
-            return Err((Refusal::Scope(needed), Some(numbers)));
-        }
-        match app.limiter.take(access.key) {
-            Ok(numbers) => Ok((access, numbers)),
-            Err((wait, numbers)) => Err((Refusal::RateLimited(wait), Some(numbers))),
-        }
+        let access = match access {
+            Ok(access) => access,
+            Err(refusal) => return (Err(refusal), None),
+        };
+        let taken = app.limiter.take(access.key);
+        let admitted = if !self.scopes.iter().any(|scope| access.may(*scope)) {
+            Err(Refusal::Scope(self.scopes.first().map_or("", |scope| scope.word())))
+        } else if let Err((wait, _)) = taken {
+            Err(Refusal::RateLimited(wait))
+        } else {
+            Ok(access)
+        };
+        let (Ok(numbers) | Err((_, numbers))) = taken;
+        (admitted, Some(numbers))
     }
 
     async fn identify(self, app: &App, presented: Option<&str>) -> Result<Arc<Access>, Refusal> {

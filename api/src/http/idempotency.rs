@@ -141,7 +141,8 @@ pub(super) async fn answer<F: Future<Output = Response> + Send + 'static>(
 ) -> Response {
     let Some(key) = request.headers().get(&KEY) else { return next(request).await };
     let answered = match named(key) {
-        Ok(key) => answer_once(app, shape, key, request, next).await,
+        // Apart from the others, whose futures would all have the room of this one.
+        Ok(key) => Box::pin(answer_once(app, shape, key, request, next)).await,
         Err(refusal) => Err(refusal),
     };
     answered.unwrap_or_else(|refusal| shape.refuse(&refusal))

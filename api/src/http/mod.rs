@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! connection ─▶ server: how many, how slow, how it ends
-//!     └─▶ front: request id, whose shape, what is counted, headers that every answer has
+//!     └─▶ front: request id, whose shape, what is counted (arrival), headers that every answer has
 //!           └─▶ a facade's router: no such path, no such method
 //!                 └─▶ guard: failures of the address, key, client, scope, rate
 //!                       └─▶ idempotency ─▶ the endpoint: media type, size, fields (body, form, fields)
@@ -20,6 +20,7 @@
 
 mod api_error;
 mod app;
+mod arrival;
 mod body;
 mod config;
 mod digested;
@@ -55,6 +56,7 @@ mod uploads;
 
 pub(crate) use self::{
     app::{App, FIND_PIPELINE, PIPELINE},
+    arrival::Arrived,
     body::Received,
     config::HttpConfig,
     document::{document_of, whole},
@@ -62,7 +64,7 @@ pub(crate) use self::{
     failed::Failed,
     fields::{Fields, Query},
     form::{Form, FormError},
-    front::{Arrived, Front},
+    front::Front,
     guard::{Caller, Guarded, guarded},
     idempotency::Ticket,
     invalid::Invalid,
@@ -71,7 +73,6 @@ pub(crate) use self::{
     reference::REFERENCE,
     refusal::{Refusal, SOON},
     relentless::{Relentless, RelentlessConfig},
-    request_id::RequestId,
     server::Server,
     shape::{answer, answer_holding},
     tasks::Tasks,

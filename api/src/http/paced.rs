@@ -1,5 +1,5 @@
-//! A connection whose client has to keep up: a head that has begun must be whole in time, and an answer must be taken.
-//! How long a connection may be quiet between requests is hyper's to watch, how long a body may take is the reader's.
+//! A connection whose client has to keep up: he asks for something now and then, a head that has begun must be whole in
+//! time, and an answer must be taken. How long a body may take is the reader's to watch.
 
 use std::{
     io,
@@ -67,9 +67,9 @@ impl Pace {
     }
 }
 
-/// How long the client may take for one thing. Clients that keep up cost no timer: there is one only from the first time
-/// that the connection waits. It is left as it is when nobody waits any more, and then wakes the connection for nothing,
-/// once at most.
+/// How long the client may take for one thing. Clients that keep up cost next to nothing: there is a timer only from the
+/// first time that the connection waits. It is left as it is when nobody waits any more, and also when somebody waits for a
+/// later moment; then it wakes the connection for nothing, and is moved.
 #[derive(Debug, Default)]
 struct Patience {
     until: Option<Instant>,
@@ -82,26 +82,37 @@ impl Patience {
         self.until = None;
     }
 
-    /// The moment when it is over, which is so long from the first time that it is asked for.
-    fn until(&mut self, max: Duration) -> Instant {
-        *self.until.get_or_insert_with(|| Instant::now() + max)
+    /// Whether it is over, which it is so long after the first time that this is asked.
+    fn is_over(&mut self, max: Duration) -> bool {
+        let now = Instant::now();
+        *self.until.get_or_insert(now + max) <= now
     }
 
-    /// Whether it is over; where it is not, the connection is woken when it is.
-    fn is_over(&mut self, max: Duration, cx: &mut Context<'_>) -> bool {
-        let until = self.until(max);
+    /// The same; where it is not, the connection is woken when it is.
+    fn is_over_or_wakes(&mut self, max: Duration, cx: &mut Context<'_>) -> bool {
+        let until = *self.until.get_or_insert_with(|| Instant::now() + max);
         let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(until)));
-        if timer.deadline() != until {
+        if timer.deadline() > until {
             timer.as_mut().reset(until);
         }
-        timer.as_mut().poll(cx).is_ready()
+        while timer.as_mut().poll(cx).is_ready() {
+            if timer.deadline() == until {
+                return true;
+            }
+            timer.as_mut().reset(until);
+        }
+        false
     }
 }
 
-/// A stream that fails when its client does not keep up.
+/// A stream that fails when its client does not keep up. What is written to it is in one piece: head and body of an answer
+/// are small, and to join them costs less than to have the system do it.
 pub(super) struct Paced<S> {
     stream: S,
     pace: Pace,
+    idle_max: Duration,
+    /// Until something is asked for.
+    idle: Patience,
     /// Until the head is whole.
     head: Patience,
     /// Until something of an answer is taken.
@@ -109,8 +120,20 @@ pub(super) struct Paced<S> {
 }
 
 impl<S> Paced<S> {
-    pub(super) fn new(stream: S, pace: Pace) -> Self {
-        Self { stream, pace, head: Patience::default(), taken: Patience::default() }
+    /// `idle_max`: for the client to ask for something, at first and after each answer.
+    pub(super) fn new(stream: S, pace: Pace, idle_max: Duration) -> Self {
+        let [idle, head, taken] = std::array::from_fn(|_| Patience::default());
+        Self { stream, pace, idle_max, idle, head, taken }
+    }
+
+    /// Whether nothing was asked for, for too long.
+    fn is_quiet(&mut self, cx: &mut Context<'_>) -> bool {
+        if self.pace.is_idle() {
+            self.idle.is_over_or_wakes(self.idle_max, cx)
+        } else {
+            self.idle.rest();
+            false
+        }
     }
 
     /// Whether a write that waits has waited for too long.
@@ -122,8 +145,8 @@ impl<S> Paced<S> {
         self.pace.0.is_owing.store(written.is_pending(), Relaxed);
         if written.is_ready() {
             self.taken.rest();
-        } else if self.taken.is_over(UNREAD_MAX, cx) {
-            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        } else if self.taken.is_over_or_wakes(UNREAD_MAX, cx) {
+            return late();
         }
         written
     }
@@ -138,16 +161,16 @@ impl<S: AsyncRead + Unpin> AsyncRead for Paced<S> {
             // What is left of another head's time, if nothing was read since, is not this one's.
             this.head.rest();
         }
-        if !this.pace.is_in_head() {
+        let is_late = if !this.pace.is_in_head() {
             this.head.rest();
-            return read;
-        }
-        // Looked at also where octets keep coming, one now and then.
-        let is_late = match &read {
-            Poll::Ready(_) => this.head.until(HEAD_MAX) <= Instant::now(),
-            Poll::Pending => this.head.is_over(HEAD_MAX, cx),
+            read.is_pending() && this.is_quiet(cx)
+        } else if read.is_ready() {
+            // Octets may keep coming, one now and then.
+            this.head.is_over(HEAD_MAX)
+        } else {
+            this.head.is_over_or_wakes(HEAD_MAX, cx)
         };
-        if is_late { Poll::Ready(Err(io::ErrorKind::TimedOut.into())) } else { read }
+        if is_late { late() } else { read }
     }
 }
 
@@ -158,24 +181,12 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Paced<S> {
         this.wait_for_client(cx, written)
     }
 
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let this = self.get_mut();
-        let written = Pin::new(&mut this.stream).poll_write_vectored(cx, slices);
-        this.wait_for_client(cx, written)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let flushed = Pin::new(&mut this.stream).poll_flush(cx);
-        this.wait_for_client(cx, flushed)
+        let flushed = this.wait_for_client(cx, flushed);
+        // The last of an answer has left. Who read while it was made may not read again before something comes.
+        if flushed.is_ready() && this.is_quiet(cx) { late() } else { flushed }
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -185,8 +196,15 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Paced<S> {
     }
 }
 
+/// The client has taken too long.
+fn late<T>() -> Poll<io::Result<T>> {
+    Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+}
+
 #[cfg(test)]
 mod tests {
+    use std::future::poll_fn;
+
     use tokio::{
         io::{AsyncReadExt as _, AsyncWriteExt as _, duplex},
         time::{advance, sleep},
@@ -194,13 +212,16 @@ mod tests {
 
     use super::*;
 
+    /// For longer than anybody is quiet here, but for who is to be cut off for it.
+    const IDLE_MAX: Duration = Duration::from_mins(5);
+
     /// A second less than an answer may be left untaken.
     const ALMOST: Duration = Duration::from_secs(UNREAD_MAX.as_secs() - 1);
 
     #[tokio::test(start_paused = true)]
     async fn a_head_in_single_octets_ends_in_time() {
         let (mut client, server) = duplex(64);
-        let mut server = Paced::new(server, Pace::default());
+        let mut server = Paced::new(server, Pace::default(), IDLE_MAX);
         let began = Instant::now();
         tokio::spawn(async move {
             loop {
@@ -224,7 +245,7 @@ mod tests {
     async fn a_quiet_connection_and_one_at_work_are_let_alone() {
         let (mut client, server) = duplex(64);
         let pace = Pace::default();
-        let mut server = Paced::new(server, pace.clone());
+        let mut server = Paced::new(server, pace.clone(), IDLE_MAX);
         let mut octets = [0; 8];
         assert!(tokio::time::timeout(HEAD_MAX * 5, server.read(&mut octets)).await.is_err());
         client.write_all(b"GET").await.unwrap();
@@ -237,10 +258,32 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn who_asks_for_nothing_is_cut_off_also_where_nobody_reads_after_an_answer() {
+        let (mut client, server) = duplex(64);
+        let pace = Pace::default();
+        let mut server = Paced::new(server, pace.clone(), IDLE_MAX);
+        let mut octet = [0];
+        for _ in 0..3 {
+            sleep(IDLE_MAX / 2).await;
+            client.write_all(b"1").await.unwrap();
+            server.read_exact(&mut octet).await.unwrap();
+            pace.answering();
+            let read =
+                poll_fn(|cx| Poll::Ready(Pin::new(&mut server).poll_read(cx, &mut ReadBuf::new(&mut [0]))));
+            assert!(read.await.is_pending());
+            pace.answered();
+            server.flush().await.unwrap();
+        }
+        let began = Instant::now();
+        assert_eq!(server.read(&mut octet).await.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        assert_eq!(began.elapsed(), IDLE_MAX);
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_head_that_came_with_another_one_has_its_own_time() {
         let (mut client, server) = duplex(64);
         let pace = Pace::default();
-        let mut server = Paced::new(server, pace.clone());
+        let mut server = Paced::new(server, pace.clone(), IDLE_MAX);
         client.write_all(b"12").await.unwrap();
         let mut octet = [0];
         server.read_exact(&mut octet).await.unwrap();
@@ -253,7 +296,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_answer_that_nobody_takes_is_given_up() {
         let (mut client, server) = duplex(4);
-        let mut server = Paced::new(server, Pace::default());
+        let mut server = Paced::new(server, Pace::default(), IDLE_MAX);
         server.write_all(b"1234").await.unwrap();
         let began = Instant::now();
         tokio::spawn(async move {

@@ -1,7 +1,7 @@
 //! How often one may ask: a bucket for each key, which empties with requests and fills with time. And how that is told, in
 //! the headers of every answer.
 
-use std::time::Duration;
+use std::{fmt, io::Write as _, sync::Arc, time::Duration};
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use governor::{
@@ -24,21 +24,27 @@ const STANDARD: HeaderName = HeaderName::from_static("ratelimit");
 /// The name of buckets of addresses.
 pub(super) const ADDRESS: &str = "address";
 
+/// Characters of a header's text, at most.
+const TEXT_MAX: usize = 64;
+
 /// A bucket: how much it holds, and how soon one more is in it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub(super) struct Bucket {
     /// Requests at once.
     pub(super) burst: u32,
     /// Until one more may come.
     pub(super) spacing: Duration,
     /// Under which name the headers know it.
-    pub(super) name: &'static str,
+    name: &'static str,
+    /// The headers that say the same in every answer.
+    limit: HeaderValue,
+    policy: HeaderValue,
 }
 
 /// How full a bucket is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Numbers {
-    bucket: Bucket,
+    bucket: Arc<Bucket>,
     remaining: u32,
     /// Until it is full.
     full_in: Duration,
@@ -46,15 +52,18 @@ pub(crate) struct Numbers {
 
 impl Bucket {
     /// `per_minute` and `burst` are one at least.
-    pub(super) fn new(name: &'static str, per_minute: u32, burst: u32) -> Self {
-        Self { burst, spacing: Duration::from_mins(1) / per_minute, name }
+    pub(super) fn new(name: &'static str, per_minute: u32, burst: u32) -> Arc<Self> {
+        let spacing = Duration::from_mins(1) / per_minute;
+        let window = seconds_up(spacing * burst);
+        let policy = value(format_args!("\"{name}\";q={burst};w={window}"));
+        Arc::new(Self { burst, spacing, name, limit: value(format_args!("{burst}")), policy })
     }
 
     /// The bucket so long before it is full.
-    pub(super) fn full_in(self, full_in: Duration) -> Numbers {
+    pub(super) fn full_in(self: &Arc<Self>, full_in: Duration) -> Numbers {
         let missing = full_in.as_nanos().div_ceil(self.spacing.as_nanos().max(1));
         let missing = u32::try_from(missing).unwrap_or(u32::MAX);
-        Numbers { bucket: self, remaining: self.burst.saturating_sub(missing), full_in }
+        Numbers { bucket: self.clone(), remaining: self.burst.saturating_sub(missing), full_in }
     }
 }
 
@@ -67,29 +76,33 @@ impl Numbers {
     /// Writes the headers: three that clients of the products read, and two of
     /// draft-ietf-httpapi-ratelimit-headers-11.
     pub(super) fn write(&self, headers: &mut HeaderMap, now: Timestamp) {
-        let Self { bucket: Bucket { burst, spacing, name }, remaining, full_in } = *self;
-        let full_in_s = seconds_up(full_in);
+        let Self { bucket, remaining, full_in } = self;
+        let (name, full_in_s) = (bucket.name, seconds_up(*full_in));
         let now_up = now.as_second() + i64::from(now.subsec_nanosecond() > 0);
-        headers.insert(LIMIT, HeaderValue::from(burst));
-        headers.insert(REMAINING, HeaderValue::from(remaining));
-        headers.insert(RESET, HeaderValue::from(now_up.saturating_add_unsigned(full_in_s)));
-        let window = seconds_up(spacing * burst);
-        for (header, text) in [
-            (POLICY, format!("\"{name}\";q={burst};w={window}")),
-            (STANDARD, format!("\"{name}\";r={remaining};t={full_in_s}")),
-        ] {
-            if let Ok(value) = HeaderValue::try_from(text) {
-                headers.insert(header, value);
-            }
-        }
+        let full_at = now_up.saturating_add_unsigned(full_in_s);
+        headers.insert(LIMIT, bucket.limit.clone());
+        headers.insert(REMAINING, value(format_args!("{remaining}")));
+        headers.insert(RESET, value(format_args!("{full_at}")));
+        headers.insert(POLICY, bucket.policy.clone());
+        headers.insert(STANDARD, value(format_args!("\"{name}\";r={remaining};t={full_in_s}")));
     }
+}
+
+/// A header's value: a name and numbers, written without room on the heap but for the value's own.
+fn value(text: fmt::Arguments<'_>) -> HeaderValue {
+    let mut room = [0; TEXT_MAX];
+    let mut free = &mut room[..];
+    // Three numbers at most, which fit.
+    let _ = free.write_fmt(text);
+    let written = TEXT_MAX - free.len();
+    HeaderValue::from_bytes(&room[..written]).unwrap_or(HeaderValue::from_static("0"))
 }
 
 /// Buckets of keys.
 pub(crate) struct Limiter<C: Clock = MonotonicClock> {
     buckets: RateLimiter<Uuid, DashMapStateStore<Uuid>, C, StateInformationMiddleware>,
     clock: C,
-    bucket: Bucket,
+    bucket: Arc<Bucket>,
 }
 
 impl Limiter {
@@ -116,12 +129,12 @@ impl<C: Clock + Clone> Limiter<C> {
             Ok(state) => {
                 let remaining = state.remaining_burst_capacity();
                 let missing = self.bucket.burst.saturating_sub(remaining);
-                Ok(Numbers { bucket: self.bucket, remaining, full_in: self.bucket.spacing * missing })
+                Ok(Numbers { bucket: self.bucket.clone(), remaining, full_in: self.bucket.spacing * missing })
             }
             Err(until) => {
                 let wait = until.wait_time_from(self.clock.now());
                 let full_in = wait + self.bucket.spacing * (self.bucket.burst - 1);
-                Err((wait, Numbers { bucket: self.bucket, remaining: 0, full_in }))
+                Err((wait, Numbers { bucket: self.bucket.clone(), remaining: 0, full_in }))
             }
         }
     }

@@ -20,7 +20,7 @@ use hyper::{
     server::conn::http1,
     service::service_fn,
 };
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::{
     net::{TcpListener, TcpStream},
     select,
@@ -32,7 +32,7 @@ use tokio::{
 use super::{
     HttpConfig,
     front::Front,
-    head::{HEADERS_MAX, HEADERS_OCTETS_MAX},
+    head::HEADERS_OCTETS_MAX,
     paced::{Pace, Paced},
 };
 use crate::metrics::{Limit, descriptors_max};
@@ -40,9 +40,6 @@ use crate::metrics::{Limit, descriptors_max};
 /// Octets of a head that is read, its line and headers together: more than `head` allows, so that the refusal is in the
 /// words of a facade.
 const HEAD_OCTETS_MAX: usize = 2 * HEADERS_OCTETS_MAX;
-
-/// Headers that are read, for the same reason.
-const HEADERS_READ_MAX: usize = 2 * HEADERS_MAX;
 
 /// The pause where no connection can be taken: file descriptors are short, and others have to give some back.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -155,7 +152,7 @@ impl Server {
             // Answers are small, and are waited for.
             let _ = stream.set_nodelay(true);
             let pace = Pace::default();
-            let stream_io = TokioIo::new(Paced::new(stream, pace.clone()));
+            let stream_io = TokioIo::new(Paced::new(stream, pace.clone(), idle_max));
             let answers = pace.clone();
             let service = service_fn(move |request: hyper::Request<Incoming>| {
                 answers.answering();
@@ -166,8 +163,8 @@ impl Server {
                 }
             });
             let mut builder = http1::Builder::new();
-            builder.timer(TokioTimer::new()).header_read_timeout(idle_max);
-            builder.max_buf_size(HEAD_OCTETS_MAX).max_headers(HEADERS_READ_MAX);
+            // How long one may be quiet, and how slow, the stream knows: hyper would set a timer for each head.
+            builder.header_read_timeout(None).max_buf_size(HEAD_OCTETS_MAX);
             let mut connection = pin!(builder.serve_connection(stream_io, service));
             // How it ends is the client's affair.
             select! {

@@ -31,16 +31,19 @@ impl Recall {
     }
 
     /// What is remembered of the subjects that are addresses.
-    async fn recall(&self, batch: &Batch) -> Result<Vec<(SubjectId, Option<Remembered>)>, StageError> {
-        let known: Vec<(SubjectId, &Address)> =
-            batch.open().filter_map(|(id, subject)| Some((id, subject.address()?))).collect();
-        let addresses: Vec<&Address> = known.iter().map(|(_, address)| *address).collect();
-        if addresses.is_empty() {
-            return Ok(Vec::new());
-        }
+    async fn recall(
+        &self,
+        batch: &Batch,
+    ) -> Result<impl Iterator<Item = (SubjectId, Option<Remembered>)> + use<>, StageError> {
+        let (ids, addresses): (Vec<SubjectId>, Vec<&Address>) =
+            batch.open().filter_map(|(id, subject)| Some((id, subject.address()?))).unzip();
         let failed = |error| StageError { message: format!("nothing could be recalled: {error}").into() };
-        let recalled = self.history.recall(&addresses).await.map_err(failed)?;
-        Ok(known.into_iter().map(|(id, _)| id).zip(recalled).collect())
+        let recalled = if addresses.is_empty() {
+            Vec::new()
+        } else {
+            self.history.recall(&addresses).await.map_err(failed)?
+        };
+        Ok(ids.into_iter().zip(recalled))
     }
 }
 

@@ -163,6 +163,7 @@ impl Known {
         let access = Access {
             key: kept.id,
             client: kept.client,
+            caller: kept.client.to_string().into(),
             facade: Facade::of(&kept.facade)?,
             scopes: kept.scopes.iter().filter_map(|word| Scope::of(word)).collect(),
             monthly_quota: kept.monthly_quota,

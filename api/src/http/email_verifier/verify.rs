@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{Extension, extract::State, http::StatusCode, response::Response};
 use jiff::Timestamp;
-use mailsonde_engine::{Batch, Category, Clock, Context, Subject, SystemClock, Verdict};
+use mailsonde_engine::{Batch, Category, Clock, Subject, SystemClock, Verdict};
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -48,7 +48,7 @@ pub(super) async fn verify(
     let hold = app.ledger.hold(&access, 1).await?;
     let began = Instant::now();
     let time = VERIFY_MAX.saturating_sub(arrived.at.elapsed());
-    let context = Context { client: Some(access.client.to_string().into()), ..Context::within(time) };
+    let context = access.context(time);
     let mut batch = Batch::new(vec![Subject::new(email)]);
     pipeline.run(&context, &mut batch).await;
     let subject = batch.into_subjects().pop().ok_or(Refusal::Internal)?;

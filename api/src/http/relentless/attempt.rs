@@ -26,7 +26,7 @@ use crate::{
         result::IdentityResult,
         words::RequestType,
     },
-    http::{App, Arrived, Caller, Fields, Received, Refusal, RequestId, Ticket, answer},
+    http::{App, Arrived, Caller, Fields, Received, Refusal, Ticket, answer},
 };
 
 /// What to do instead, where there is no room.
@@ -55,7 +55,6 @@ pub(super) async fn attempt(
     State(app): State<Arc<App>>,
     Caller(access): Caller,
     Extension(arrived): Extension<Arrived>,
-    Extension(id): Extension<RequestId>,
     ticket: Option<Ticket>,
     body: Received,
 ) -> Result<Response, ApiError> {
@@ -65,10 +64,10 @@ pub(super) async fn attempt(
     let Some(_admitted) = app.relentless.capacity.admit(1) else {
         return Err(ApiError::service_busy(INSTEAD));
     };
-    let verdicts = run(&app, &app.find, &access, &[&person.input()], until(arrived, ONE_MAX)).await?;
+    let verdicts = run(&app, &app.find, &access, &[&person.input()], until(&arrived, ONE_MAX)).await?;
     let verdict = verdicts.first().ok_or(Refusal::Internal)?;
     let asked = RequestType::Finder;
-    let result = IdentityResult::of(verdict, config.catchall_policy.of(asked), Some(id.as_str()));
+    let result = IdentityResult::of(verdict, config.catchall_policy.of(asked), Some(arrived.id.as_str()));
     let kept = vec![Kept { input, result: result.clone() }];
     keep(&app, Answered { access: &access, arrived, asked, kept, ticket, body: &result }).await?;
     Ok(answer(StatusCode::OK, &result))

@@ -20,7 +20,7 @@ use crate::{
         result::IdentityResult,
         words::{Outcome, RequestType},
     },
-    http::{App, Arrived, Caller, Fields, Received, Refusal, RequestId, Ticket, answer},
+    http::{App, Arrived, Caller, Fields, Received, Refusal, Ticket, answer},
 };
 
 /// Addresses of one batch: the product's own limit.
@@ -71,7 +71,6 @@ pub(super) async fn probe(
     State(app): State<Arc<App>>,
     Caller(access): Caller,
     Extension(arrived): Extension<Arrived>,
-    Extension(id): Extension<RequestId>,
     ticket: Option<Ticket>,
     body: Received,
 ) -> Result<Response, ApiError> {
@@ -80,9 +79,10 @@ pub(super) async fn probe(
     let Some(_admitted) = app.relentless.capacity.admit(1) else {
         return Err(ApiError::service_busy(INSTEAD));
     };
-    let verdicts = run(&app, &app.verify, &access, &[&email], until(arrived, ONE_MAX)).await?;
+    let verdicts = run(&app, &app.verify, &access, &[&email], until(&arrived, ONE_MAX)).await?;
     let verdict = verdicts.first().ok_or(Refusal::Internal)?;
-    let result = IdentityResult::of(verdict, app.relentless.config.catchall_policy, Some(id.as_str()));
+    let result =
+        IdentityResult::of(verdict, app.relentless.config.catchall_policy, Some(arrived.id.as_str()));
     let kept = vec![Kept { input: Input::of_email(&email), result: result.clone() }];
     keep(&app, Answered { access: &access, arrived, asked: RequestType::Probe, kept, ticket, body: &result })
         .await?;
@@ -104,7 +104,6 @@ pub(super) async fn probe_batch(
     State(app): State<Arc<App>>,
     Caller(access): Caller,
     Extension(arrived): Extension<Arrived>,
-    Extension(id): Extension<RequestId>,
     ticket: Option<Ticket>,
     body: Received,
 ) -> Result<Response, ApiError> {
@@ -115,11 +114,11 @@ pub(super) async fn probe_batch(
     };
     let inputs: Vec<&str> = emails.iter().map(String::as_str).collect();
     // Whoever stands there twice is asked about once: the prober sees to that.
-    let verdicts = run(&app, &app.verify, &access, &inputs, until(arrived, BATCH_MAX)).await?;
+    let verdicts = run(&app, &app.verify, &access, &inputs, until(&arrived, BATCH_MAX)).await?;
     let policy = app.relentless.config.catchall_policy;
     let kept = |verdict: &Verdict| Kept {
         input: Input::of_email(&verdict.input),
-        result: IdentityResult::of(verdict, policy, Some(id.as_str())),
+        result: IdentityResult::of(verdict, policy, Some(arrived.id.as_str())),
     };
     let kept: Vec<Kept> = verdicts.iter().map(kept).collect();
     let domains = verdicts.iter().filter_map(|verdict| Some(verdict.address.as_ref()?.domain()));

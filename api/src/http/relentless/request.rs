@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use axum::http::StatusCode;
-use mailsonde_engine::{Batch, Context, Subject, Verdict};
+use mailsonde_engine::{Batch, Subject, Verdict};
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -47,7 +47,7 @@ pub(super) async fn run(
 ) -> Result<Vec<Verdict>, ApiError> {
     let pipeline = variants.of(CHOICE)?;
     let time = until.saturating_duration_since(Instant::now());
-    let context = Context { client: Some(access.client.to_string().into()), ..Context::within(time) };
+    let context = access.context(time);
     let mut batch = Batch::new(inputs.iter().map(|&input| Subject::new(input)).collect());
     pipeline.run(&context, &mut batch).await;
     let policy = app.policy.of_mailbox();
@@ -58,7 +58,7 @@ pub(super) async fn run(
 }
 
 /// When what is open of a request is given up.
-pub(super) fn until(arrived: Arrived, time: Duration) -> Instant {
+pub(super) fn until(arrived: &Arrived, time: Duration) -> Instant {
     arrived.at + time
 }
 

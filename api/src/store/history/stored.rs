@@ -36,9 +36,9 @@ const LOOK_MAX: Duration = Duration::from_secs(2);
 /// What is known of mailboxes, under their tokens.
 type Known = HashMap<Token, Remembered>;
 
-/// Somebody wants to know what is remembered of mailboxes, each under all tokens that it may have.
+/// Somebody wants to know what is remembered of mailboxes, under all tokens that they may have.
 struct Ask {
-    tokens: Vec<Vec<Token>>,
+    tokens: Arc<[Token]>,
     reply: oneshot::Sender<Result<Arc<Known>, StoreError>>,
 }
 
@@ -73,13 +73,15 @@ impl StoredHistory {
     }
 
     async fn recall(&self, addresses: &[&Address]) -> Result<Vec<Option<Remembered>>, StoreError> {
-        let tokens: Vec<Vec<Token>> =
-            addresses.iter().map(|address| self.keys.indexes(Scope::Installation, address)).collect();
+        let tokens_of = |address: &&Address| self.keys.indexes(Scope::Installation, address);
+        let tokens: Arc<[Token]> = addresses.iter().flat_map(tokens_of).collect();
         let (reply, answer) = oneshot::channel();
         let gone = || StoreError::Away("nobody looks into the history any more".into());
         self.asks.send(Ask { tokens: tokens.clone(), reply }).await.map_err(|_| gone())?;
         let known = answer.await.map_err(|_| gone())??;
-        let found: Vec<_> = tokens.iter().map(|tokens| newest(tokens, &known)).collect();
+        // Each address has a token of every key, so as many as any other.
+        let of_each = (tokens.len() / addresses.len().max(1)).max(1);
+        let found: Vec<_> = tokens.chunks(of_each).map(|tokens| newest(tokens, &known)).collect();
         let hits = found.iter().flatten().count();
         self.hits.fetch_add(hits as u64, Relaxed);
         self.misses.fetch_add((found.len() - hits) as u64, Relaxed);
@@ -105,7 +107,7 @@ async fn answer(pool: Pool, mut arriving: mpsc::Receiver<Ask>) {
         gather(&mut arriving, &mut asks, AT_ONCE_MAX).await;
         let mut asks = take(&mut asks);
         asks.retain(|ask| !ask.reply.is_closed());
-        let wanted: Vec<&Token> = asks.iter().flat_map(|ask| ask.tokens.iter().flatten()).collect();
+        let wanted: Vec<&Token> = asks.iter().flat_map(|ask| ask.tokens.iter()).collect();
         let late = || StoreError::Busy("the history does not answer in time".into());
         let known = timeout(LOOK_MAX, known(&pool, &wanted)).await.unwrap_or_else(|_| Err(late()));
         let known = known.map(Arc::new);
