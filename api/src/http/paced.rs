@@ -2,7 +2,7 @@
 //! time, and an answer must be taken. How long a body may take is the reader's to watch.
 
 use std::{
-    io,
+    io::{self, IoSlice},
     pin::Pin,
     sync::{
         Arc,
@@ -22,6 +22,10 @@ pub(super) const HEAD_MAX: Duration = Duration::from_secs(10);
 
 /// For the client to take anything at all of its answer.
 pub(super) const UNREAD_MAX: Duration = Duration::from_secs(30);
+
+/// Octets up to which pieces are written as one: head and body of most answers. To join them here costs less than to have
+/// the system do it, which is right for what is larger.
+const JOINED_MAX: usize = 2 * 1024;
 
 /// Nothing is under way.
 const IDLE: u8 = 0;
@@ -105,8 +109,7 @@ impl Patience {
     }
 }
 
-/// A stream that fails when its client does not keep up. What is written to it is in one piece: head and body of an answer
-/// are small, and to join them costs less than to have the system do it.
+/// A stream that fails when its client does not keep up.
 pub(super) struct Paced<S> {
     stream: S,
     pace: Pace,
@@ -158,7 +161,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for Paced<S> {
         let before = buf.filled().len();
         let read = Pin::new(&mut this.stream).poll_read(cx, buf);
         if read.is_ready() && buf.filled().len() > before && this.pace.heard() {
-            // What is left of another head's time, if nothing was read since, is not this one's.
+            // What is left of another one's time, if nothing was read since, is not this one's.
+            this.idle.rest();
             this.head.rest();
         }
         let is_late = if !this.pace.is_in_head() {
@@ -178,6 +182,31 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Paced<S> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, octets: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let written = Pin::new(&mut this.stream).poll_write(cx, octets);
+        this.wait_for_client(cx, written)
+    }
+
+    /// hyper keeps no copy of what it hands on in pieces, and holds each until it is written.
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let octets: usize = slices.iter().map(|slice| slice.len()).sum();
+        let written = if octets <= JOINED_MAX {
+            let (mut joined, mut end) = ([0; JOINED_MAX], 0);
+            for slice in slices {
+                joined[end..end + slice.len()].copy_from_slice(slice);
+                end += slice.len();
+            }
+            Pin::new(&mut this.stream).poll_write(cx, &joined[..end])
+        } else {
+            Pin::new(&mut this.stream).poll_write_vectored(cx, slices)
+        };
         this.wait_for_client(cx, written)
     }
 
@@ -207,7 +236,8 @@ mod tests {
 
     use tokio::{
         io::{AsyncReadExt as _, AsyncWriteExt as _, duplex},
-        time::{advance, sleep},
+        net::{TcpListener, TcpStream},
+        time::{advance, sleep, timeout},
     };
 
     use super::*;
@@ -247,12 +277,12 @@ mod tests {
         let pace = Pace::default();
         let mut server = Paced::new(server, pace.clone(), IDLE_MAX);
         let mut octets = [0; 8];
-        assert!(tokio::time::timeout(HEAD_MAX * 5, server.read(&mut octets)).await.is_err());
+        assert!(timeout(HEAD_MAX * 5, server.read(&mut octets)).await.is_err());
         client.write_all(b"GET").await.unwrap();
         assert_eq!(server.read(&mut octets).await.unwrap(), 3);
         assert!(!pace.is_idle());
         pace.answering();
-        assert!(tokio::time::timeout(HEAD_MAX * 5, server.read(&mut octets)).await.is_err());
+        assert!(timeout(HEAD_MAX * 5, server.read(&mut octets)).await.is_err());
         pace.answered();
         assert!(pace.is_idle());
     }
@@ -263,11 +293,18 @@ mod tests {
         let pace = Pace::default();
         let mut server = Paced::new(server, pace.clone(), IDLE_MAX);
         let mut octet = [0];
-        for _ in 0..3 {
-            sleep(IDLE_MAX / 2).await;
+        // Answered at once, with no look at what comes meanwhile, or later.
+        for is_at_once in [false, true, true, true, false] {
+            let quiet = timeout(IDLE_MAX / 2, server.read(&mut octet)).await;
+            assert!(quiet.is_err(), "{quiet:?}");
             client.write_all(b"1").await.unwrap();
             server.read_exact(&mut octet).await.unwrap();
             pace.answering();
+            if is_at_once {
+                pace.answered();
+                server.flush().await.unwrap();
+                continue;
+            }
             let read =
                 poll_fn(|cx| Poll::Ready(Pin::new(&mut server).poll_read(cx, &mut ReadBuf::new(&mut [0]))));
             assert!(read.await.is_pending());
@@ -277,6 +314,33 @@ mod tests {
         let began = Instant::now();
         assert_eq!(server.read(&mut octet).await.unwrap_err().kind(), io::ErrorKind::TimedOut);
         assert_eq!(began.elapsed(), IDLE_MAX);
+    }
+
+    #[tokio::test]
+    async fn what_comes_in_pieces_is_written_in_their_order_small_or_large() {
+        let (client, server) = tcp().await;
+        let mut server = Paced::new(server, Pace::default(), IDLE_MAX);
+        assert!(server.is_write_vectored());
+        let (small, large) = (vec![1; 100], vec![2; JOINED_MAX]);
+        let mut sent = Vec::new();
+        for (head, body) in [(&small, &small), (&small, &large), (&large, &small)] {
+            // Large ones may be taken in part.
+            let pieces = [IoSlice::new(head), IoSlice::new(body)];
+            let written = server.write_vectored(&pieces).await.unwrap();
+            let whole = [head.as_slice(), body].concat();
+            assert!(written > head.len());
+            sent.extend_from_slice(&whole[..written]);
+        }
+        drop(server);
+        let mut heard = Vec::new();
+        { client }.read_to_end(&mut heard).await.unwrap();
+        assert_eq!(heard, sent);
+    }
+
+    async fn tcp() -> (TcpStream, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        (client, listener.accept().await.unwrap().0)
     }
 
     #[tokio::test(start_paused = true)]

@@ -267,8 +267,8 @@ fn problem(refusal: &Refusal, words: &Words) -> Response {
     response
 }
 
-/// Octets of most answers, at most. From 1,024 on, the allocator tidies up at each.
-const ANSWER_OCTETS: usize = 1_000;
+/// Octets of most answers, at most.
+const ANSWER_OCTETS: usize = 1_024;
 
 /// Headers of an answer, those of the front included.
 const HEADERS: usize = 12;
