@@ -236,7 +236,7 @@ mod tests {
 
     use tokio::{
         io::{AsyncReadExt as _, AsyncWriteExt as _, duplex},
-        net::{TcpListener, TcpStream},
+        net::UnixStream,
         time::{advance, sleep, timeout},
     };
 
@@ -318,7 +318,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_comes_in_pieces_is_written_in_their_order_small_or_large() {
-        let (client, server) = tcp().await;
+        let (client, server) = UnixStream::pair().unwrap();
         let mut server = Paced::new(server, Pace::default(), IDLE_MAX);
         assert!(server.is_write_vectored());
         let (small, large) = (vec![1; 100], vec![2; JOINED_MAX]);
@@ -335,12 +335,6 @@ mod tests {
         let mut heard = Vec::new();
         { client }.read_to_end(&mut heard).await.unwrap();
         assert_eq!(heard, sent);
-    }
-
-    async fn tcp() -> (TcpStream, TcpStream) {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        (client, listener.accept().await.unwrap().0)
     }
 
     #[tokio::test(start_paused = true)]
