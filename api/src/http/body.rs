@@ -167,11 +167,8 @@ pub(super) fn is_encoded(headers: &HeaderMap) -> bool {
 fn is_json(headers: &HeaderMap) -> bool {
     let Some(said) = headers.get(CONTENT_TYPE) else { return true };
     let Ok(said) = said.to_str() else { return false };
-    let essence = said.split(';').next().unwrap_or_default().trim();
-    essence.eq_ignore_ascii_case("application/json") || {
-        let essence = essence.to_ascii_lowercase();
-        essence.starts_with("application/") && essence.ends_with("+json")
-    }
+    let essence = said.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
 }
 
 /// Where it ceases to be JSON, without repeating what stands there.
