@@ -72,7 +72,7 @@ def find(release, found, people):
 def run(release, environment, arguments, people):
     lines = "".join(json.dumps({key: person[key] for key in ("full_name", "email_domain", "colleagues") if key in person}) + "\n" for person in people)
     done = subprocess.run(
-        [f"{release}/mailsonde", *arguments], input=lines, capture_output=True, text=True, check=True, env={"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", **environment}
+        [f"{release}/mailsonde", *arguments], input=lines, capture_output=True, text=True, check=True, env={"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "XDG_DATA_HOME": "/nonexistent", **environment}
     )
     return [json.loads(line) for line in done.stdout.splitlines()]
 

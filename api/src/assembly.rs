@@ -20,6 +20,7 @@ use mailsonde_builtin::{
 use mailsonde_config::{ConfigError, OnFault, Settings, SlotConfig, StageSection, did_you_mean, nearest};
 use mailsonde_engine::{Check, Facts, Pipeline, PipelineError, Policy, Pure, Slot, Stage};
 use mailsonde_net::SmtpConfig;
+use nix::unistd::Uid;
 use serde::Deserialize;
 
 pub(crate) use choice::{Choice, asks_mail_servers};
@@ -366,14 +367,16 @@ pub(crate) fn compiled_folder(settings: &Settings) -> Result<PathBuf> {
     Ok(data_folder(settings)?.join(COMPILED_FOLDER))
 }
 
-/// Where refreshed lists are kept: as configured, else the user's data folder, else the system's.
+/// Where we keep what is ours: as configured, else the user's data folder, else the system's. Root's is the system's: it is
+/// one installation, whether it is started at boot, by `sudo` or in a shell, each with a home of its own or with none.
 pub(crate) fn data_folder(settings: &Settings) -> Result<PathBuf> {
     let Data { dir } = settings.section("data")?;
     if !dir.as_os_str().is_empty() {
         return Ok(dir);
     }
     let set = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let data = set("XDG_DATA_HOME").or_else(|| set("HOME").map(|home| home.join(".local/share")));
+    let home = || set("HOME").filter(|_| !Uid::effective().is_root());
+    let data = set("XDG_DATA_HOME").or_else(|| Some(home()?.join(".local/share")));
     Ok(data.unwrap_or_else(|| "/var/lib".into()).join("mailsonde"))
 }
 

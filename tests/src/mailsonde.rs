@@ -30,6 +30,19 @@ pub struct Run {
     pub stderr: String,
 }
 
+/// Keeps the program from settings and files of this machine's: of its environment, the folder's and the user's.
+pub fn alone(command: &mut Command) {
+    for (name, _) in
+        std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"MAILSONDE_"))
+    {
+        command.env_remove(name);
+    }
+    command.current_dir("/");
+    for name in ["HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"] {
+        command.env(name, "/nonexistent");
+    }
+}
+
 impl Mailsonde {
     /// The program with these arguments.
     ///
@@ -38,13 +51,7 @@ impl Mailsonde {
     pub fn new(args: &[&str]) -> Self {
         let mut command = Command::new("timeout"); // of coreutils: std can wait, but not with a limit
         command.args(["--signal=KILL", RUN_SECONDS_MAX]).arg(Self::path()).args(args);
-        for (name, _) in
-            std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"MAILSONDE_"))
-        {
-            command.env_remove(name);
-        }
-        // Where there is no mailsonde.toml, neither the folder's nor the user's.
-        command.current_dir("/").env("HOME", "/nonexistent").env_remove("XDG_CONFIG_HOME");
+        alone(&mut command);
         Self { command, stdin: String::new() }
     }
 

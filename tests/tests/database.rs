@@ -1,4 +1,5 @@
-//! The way to the database: encrypted where the URL asks for that, and refused where the other side is not who it says.
+//! The way to the database: encrypted where the URL asks for that, and refused where the other side is not who it says, or
+//! has the store of somebody else.
 
 use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, process::Command};
 
@@ -65,4 +66,18 @@ fn tls_is_taken_up_and_the_server_is_checked() {
     assert!(taken.status.success(), "{}", taken.stderr);
     assert_eq!(postgres.query("select count(*) > 0 from migration").unwrap().trim(), "t");
     fs::remove_dir_all(folder.path()).unwrap();
+}
+
+#[test]
+fn a_store_of_other_keys_is_refused_with_the_place_of_ours() {
+    let postgres = Postgres::start(&[]).unwrap();
+    let [first, other] = ["first", "other"].map(|name| Folder::create(name).unwrap());
+    let made = migrate(first.path(), &postgres.url(), Path::new("")).unwrap();
+    assert!(made.status.success(), "{}", made.stderr);
+    let refused = migrate(other.path(), &postgres.url(), Path::new("")).unwrap();
+    assert_eq!(refused.status.code(), Some(1), "{}", refused.stderr);
+    let keys = other.path().join("data/keys");
+    let expected =
+        format!("the keys of {} do not open the store: it was written with the key ", keys.display());
+    assert!(refused.stderr.contains(&expected), "{}", refused.stderr);
 }

@@ -16,9 +16,8 @@ mod settings;
 #[cfg(test)]
 mod tests;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-pub(crate) use self::error::ClusterError;
 #[cfg(test)]
 pub(super) use self::tests::{folder as folder_of_tests, open as open_of_tests};
 use self::{
@@ -28,17 +27,10 @@ use self::{
     owner::Owner,
     server::Server,
 };
+pub(crate) use self::{error::ClusterError, folder::make_folder};
 
 /// The database, and the role that owns everything.
 const NAME: &str = "mailsonde";
-
-/// Where root's cluster is: the user it runs as could not enter a folder in root's home.
-const ROOTS_FOLDER: &str = "/var/lib/mailsonde/postgres";
-
-/// Where the cluster is unless configured: in the folder of our data, or, as root, in the system's.
-pub(crate) fn default_dir(data_folder: &Path) -> PathBuf {
-    if owner::is_root() { ROOTS_FOLDER.into() } else { data_folder.join("postgres") }
-}
 
 /// A private cluster in use by this process. Dropping it gives it up, and stops it if nobody else uses it; that blocks,
 /// and what goes wrong is only logged, so [`Cluster::release`] is better.

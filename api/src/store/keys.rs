@@ -112,19 +112,17 @@ pub(crate) enum KeyError {
     },
 }
 
-/// Why a store cannot be worked with: it was written with a key that is not held.
+/// Why the keys held cannot open a store, which is named by who tells of it.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ForeignStore {
     /// No key of that id.
-    #[error(
-        "the store was written with the key {0}, which is not among the keys given: add its line to them"
-    )]
+    #[error("it was written with the key {0}, which is not among them: add its line")]
     Missing(KeyId),
     /// Another key under that id.
-    #[error("the store was written with another key {0} than the one given under this id")]
+    #[error("it was written with another key {0} than the one of this id")]
     Another(KeyId),
     /// What stands there was not written by this program.
-    #[error("the store's list of keys holds something else")]
+    #[error("its list of keys holds something else")]
     Unreadable,
 }
 

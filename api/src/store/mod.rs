@@ -47,7 +47,7 @@ use std::{
     sync::Arc,
 };
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 pub(crate) use deadpool_postgres::Object as Connection;
 #[cfg(test)]
 pub(crate) use deadpool_postgres::Transaction;
@@ -59,7 +59,11 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use uuid::Uuid;
 
 pub(crate) use self::advice::NotLetIn;
-use self::{cluster::Cluster, keys::Keyring, pools::Purpose};
+use self::{
+    cluster::Cluster,
+    keys::{ForeignStore, Keyring},
+    pools::Purpose,
+};
 pub(crate) use self::{error::StoreError, gathering::gather, pools::DatabaseConfig, retry::Retries};
 use crate::{facade::tasks::TasksConfig, words::TasksVocabulary};
 
@@ -98,10 +102,10 @@ impl Store {
     /// A configuration that is wrong, a database that is away or not ours, a key that is missing.
     pub(crate) async fn open(settings: &Settings, data_folder: &Path) -> Result<Self> {
         let config: DatabaseConfig = settings.section("database")?;
-        let keys = keyring(settings, data_folder)?;
+        let (keys, whose_keys) = keyring(settings, data_folder)?;
         let (connection, cluster) = if config.url.is_empty() {
             let dir = if config.data_dir.as_os_str().is_empty() {
-                cluster::default_dir(data_folder)
+                data_folder.join("postgres")
             } else {
                 config.data_dir.clone()
             };
@@ -122,7 +126,14 @@ impl Store {
         };
         let TasksConfig { vocabulary, webhook_each: tells_each, .. } = settings.section("tasks")?;
         let store = Self { vocabulary, tells_each, ..Self::new(&config, connection, keys, cluster)? };
-        store.prepare().await?;
+        let with_keys = |error: anyhow::Error| {
+            if error.is::<ForeignStore>() {
+                error.context(format!("the keys of {whose_keys} do not open the store"))
+            } else {
+                error
+            }
+        };
+        store.prepare().await.map_err(with_keys)?;
         Ok(store)
     }
 
@@ -221,19 +232,19 @@ fn told(error: anyhow::Error) -> anyhow::Error {
         .map_or_else(|other| other, |error| StoreError::from(error).into())
 }
 
-/// The keys of the configuration or its file; a file of our own where there is neither.
-fn keyring(settings: &Settings, data_folder: &Path) -> Result<Keyring> {
-    let Encryption { keys, key_file } = settings.section("encryption")?;
+/// The keys of the configuration or its file, or of a file of our own where there is neither; and where they are from.
+fn keyring(settings: &Settings, data_folder: &Path) -> Result<(Keyring, String)> {
+    let Encryption { keys, key_file: mut file } = settings.section("encryption")?;
     if !keys.is_empty() {
-        return Keyring::from_text(&keys)
-            .map_err(|error| settings.invalid("encryption.keys", error.to_string()).into());
+        let keys = Keyring::from_text(&keys)
+            .map_err(|error| settings.invalid("encryption.keys", error.to_string()))?;
+        return Ok((keys, "`[encryption] keys`".into()));
     }
-    if !key_file.as_os_str().is_empty() {
-        return Ok(Keyring::open_or_create(&key_file)?);
+    if file.as_os_str().is_empty() {
+        cluster::make_folder(data_folder)?;
+        file = data_folder.join("keys");
     }
-    std::fs::create_dir_all(data_folder)
-        .with_context(|| format!("the data folder {} cannot be made", data_folder.display()))?;
-    Ok(Keyring::open_or_create(&data_folder.join("keys"))?)
+    Ok((Keyring::open_or_create(&file)?, file.display().to_string()))
 }
 
 /// A store that several tasks share.

@@ -9,7 +9,10 @@ use std::{
 };
 
 use super::LIMIT;
-use crate::{mailsonde::Mailsonde, real::daemon::wait_until};
+use crate::{
+    mailsonde::{Mailsonde, alone},
+    real::daemon::wait_until,
+};
 
 /// A running one. It is killed with the value, and with the thread that started it.
 #[derive(Debug)]
@@ -27,10 +30,7 @@ impl Process {
         // Not by `Mailsonde::new`, whose limit is a process between: the signals are for the program itself.
         let mut command = Command::new("setpriv");
         command.args(["--pdeathsig", "KILL"]).arg(Mailsonde::path()).args(args);
-        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("MAILSONDE_")) {
-            command.env_remove(name);
-        }
-        command.current_dir("/").env("HOME", "/nonexistent").env_remove("XDG_CONFIG_HOME");
+        alone(&mut command);
         command.envs(variables.iter().map(|(name, value)| (name, value)));
         let mut child =
             command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();

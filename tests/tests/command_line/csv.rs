@@ -9,7 +9,7 @@ use std::{
 };
 
 use mailsonde_lab::{Internet, Net};
-use mailsonde_tests::mailsonde::{Mailsonde, Run};
+use mailsonde_tests::mailsonde::{Mailsonde, Run, alone};
 use serde_json::{Value, json};
 
 use super::{Folder, run, status};
@@ -214,8 +214,8 @@ fn net(is_slow: bool) -> Net {
 /// A process that can be told to end, which one under `timeout` hears of at second hand.
 fn start(args: &[&str], net: &Net) -> Child {
     let mut command = Command::new(Mailsonde::path());
+    alone(&mut command);
     command.args(args).envs(net.environment()).env("MAILSONDE_SMTP__REPLY_TIMEOUT", "50s");
-    command.current_dir("/").env("HOME", "/nonexistent").env_remove("XDG_CONFIG_HOME");
     command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 

@@ -56,7 +56,7 @@ pub(crate) enum ClusterError {
     },
     /// Postgres does not run as root, and the user it runs as cannot get to the folder.
     #[error(
-        "the user {user}, as whom Postgres runs, cannot enter {}: set `[database] data_dir` to a folder elsewhere",
+        "the user {user}, as whom Postgres runs, cannot enter {}: let him (`chmod o+x`), or set `[database] data_dir` to a folder elsewhere",
         folder.display()
     )]
     Shut {

@@ -44,7 +44,7 @@ impl Folder {
     /// # Errors
     /// It is not ours, or holds something else, or the cluster's user could not get there.
     pub(super) fn open(path: &Path, owner: &Owner) -> Result<Self, ClusterError> {
-        make_all(path)?;
+        make_folder(path)?;
         // Whoever comes by another way has to find the same socket.
         let root = fs::canonicalize(path).map_err(ClusterError::file(path))?;
         let folder = Self { socket: socket_folder(&root), root };
@@ -159,13 +159,16 @@ fn our_mode() -> u32 {
     if owner::is_root() { THROUGH } else { PRIVATE }
 }
 
-/// Makes a folder and what is missing above it, with the mode of ours.
-fn make_all(path: &Path) -> Result<(), ClusterError> {
+/// Makes a folder and what is missing above it, so that the cluster's user can go through it, whatever the umask.
+///
+/// # Errors
+/// The system does not let us.
+pub(crate) fn make_folder(path: &Path) -> Result<(), ClusterError> {
     if path.exists() {
         return Ok(());
     }
     if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-        make_all(parent)?;
+        make_folder(parent)?;
     }
     match DirBuilder::new().mode(PRIVATE).create(path) {
         Ok(()) => fs::set_permissions(path, Permissions::from_mode(our_mode())),

@@ -14,7 +14,7 @@ use std::{
 use tempfile::TempDir;
 use tokio_postgres::NoTls;
 
-use super::{Cluster, ClusterError, Folder, Owner, binaries, default_dir, owner};
+use super::{Cluster, ClusterError, Folder, Owner, binaries, owner};
 
 impl Owner {
     /// Whose clusters are in tests: nobody's if we are root, so that no user has to be made.
@@ -321,17 +321,6 @@ fn a_long_path_has_its_socket_at_a_short_place() {
     let error = open(&data_dir);
     fs::remove_file(&socket).unwrap();
     assert!(matches!(error, Err(ClusterError::NotOurs { .. })), "{error:?}");
-}
-
-#[test]
-fn roots_cluster_is_not_in_his_home() {
-    let dir = default_dir(Path::new("/home/jane/.local/share/mailsonde"));
-    let expected = if owner::is_root() {
-        "/var/lib/mailsonde/postgres"
-    } else {
-        "/home/jane/.local/share/mailsonde/postgres"
-    };
-    assert_eq!(dir, Path::new(expected));
 }
 
 #[test]
