@@ -15,13 +15,9 @@ use crate::{
     access::{Access, Facade},
     store::{
         Connection, Shared, Transaction, billing,
-        testing::{another, keys, store},
+        testing::{WAITS, another, keys, store},
     },
 };
-
-/// Somebody in this database waits for a lock.
-const WAITS: &str =
-    "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()";
 
 async fn run(store: &Store, statement: &str) {
     store.worker().await.unwrap().batch_execute(statement).await.unwrap();

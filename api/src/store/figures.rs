@@ -105,7 +105,7 @@ mod tests {
     use std::time::{Duration, Instant};
 
     use super::*;
-    use crate::store::testing;
+    use crate::store::testing::{self, WAITS};
 
     const LOCK: &str = "begin; lock table webhook in access exclusive mode";
 
@@ -116,9 +116,7 @@ mod tests {
         other.batch_execute(LOCK).await.unwrap();
         let meanwhile = async {
             let client = store.worker().await.unwrap();
-            let waits =
-                "select exists (select from pg_locks where relation = 'webhook'::regclass and not granted)";
-            while !client.query_one(waits, &[]).await.unwrap().get::<_, bool>(0) {}
+            while client.query_one(WAITS, &[]).await.unwrap().get::<_, i64>(0) == 0 {}
             let add = "insert into client (id, name, monthly_quota) values (gen_random_uuid(), 'late', 10)";
             client.batch_execute(add).await.unwrap();
             other.batch_execute("commit").await.unwrap();

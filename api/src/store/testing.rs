@@ -25,6 +25,10 @@ use super::{
 /// Not secret at all.
 pub(crate) const KEYS: &str = "00000001 AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n";
 
+/// How many in this database wait for a lock.
+pub(crate) const WAITS: &str =
+    "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()";
+
 /// A migrated database, of which those of tests are copies.
 const TEMPLATE: &str = "migrated";
 

@@ -49,7 +49,7 @@ fn verify(served: &Served, headers: &str) -> Answer {
 
 #[test]
 fn every_answer_has_its_headers_and_the_shape_of_its_facade() {
-    let site = Site::new(&[]);
+    let site = Site::new(&[("MAILSONDE_HTTP__REQUESTS_PER_MINUTE", "600"), ("MAILSONDE_HTTP__BURST", "100")]);
     let key = site.key("acme");
     let served = site.serve();
     let fine = served.post(

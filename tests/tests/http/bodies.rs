@@ -7,7 +7,7 @@ const VERIFY: &str = "/api/v1/verify";
 
 #[test]
 fn what_is_no_request_is_refused_as_such() {
-    let site = Site::new(&[("MAILSONDE_HTTP__BURST", "1000")]);
+    let site = Site::new(&[]);
     let key = site.key("acme");
     let served = site.serve();
     let post = |headers: &str, body: &[u8]| served.post(VERIFY, &key, headers, body);

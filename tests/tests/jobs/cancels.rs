@@ -15,6 +15,7 @@ use mailsonde_tests::{
 fn a_canceled_job_keeps_what_it_has_and_gets_no_more() {
     let mut chance = Chance::new();
     let site = Site::new(&[("MAILSONDE_JOBS__TASKS_AT_ONCE", "4")]);
+    site.brake();
     let inputs = addresses(25_000);
     let worker = site.worker();
     let mut ended = Vec::new();
@@ -46,13 +47,13 @@ fn a_paused_job_stops_at_once_and_ends_when_it_is_resumed() {
     let net = slow("150ms");
     let longer_leases = [("MAILSONDE_JOBS__LEASE".to_owned(), "20s".to_owned())];
     let site = Site::with(net.environment().into_iter().chain(longer_leases));
-    let inputs = mail::addresses(30);
+    let inputs = mail::addresses(100);
     let job = site.submit(&inputs, &[]);
     let _worker = site.worker_at_work();
     let paused = Instant::now();
     assert!(site.run(&["job", "pause", &job]).status.success());
     site.wait("select string_agg(distinct state, ',') from task where kind = 'chunk'", "held");
-    assert!(paused.elapsed() < Duration::from_secs(5), "{:?}", paused.elapsed());
+    assert!(paused.elapsed() < Duration::from_secs(6), "{:?}", paused.elapsed());
     assert_eq!(site.job(&job)["state"], "paused");
     assert_eq!(site.query("select max(attempt) from task"), "0", "nothing has failed");
     assert!(site.run(&["job", "resume", &job]).status.success());
@@ -65,6 +66,7 @@ fn a_paused_job_stops_at_once_and_ends_when_it_is_resumed() {
 fn pausing_and_resuming_by_turns_leaves_nothing_behind() {
     let mut chance = Chance::new();
     let site = Site::new(&[("MAILSONDE_JOBS__TASKS_AT_ONCE", "4")]);
+    site.brake();
     let inputs = addresses(4_000);
     let job = site.submit(&inputs, &["--offline"]);
     let _worker = site.worker_at_work();

@@ -7,6 +7,7 @@ const FLOOD: &str = "00000000-0000-7000-8000-0000000000f1";
 #[test]
 fn who_floods_the_queue_does_not_keep_others_waiting() {
     let site = Site::new(&[("MAILSONDE_JOBS__TASKS_AT_ONCE", "4")]);
+    site.brake();
     site.query(&format!("insert into client (id, name, running_max) values ('{FLOOD}', 'flood', 2)"));
     let many = addresses(30_000);
     // Its chunks are due before those of anybody else.

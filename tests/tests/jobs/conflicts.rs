@@ -72,7 +72,12 @@ fn of_two_that_wait_for_each_other_both_get_what_they_want() {
 
 #[test]
 fn conflicts_of_workers_cost_no_chunk_its_verdicts() {
-    let site = Site::new(&[("MAILSONDE_JOBS__ATTEMPTS_MAX", "1"), ("MAILSONDE_JOBS__TASKS_AT_ONCE", "4")]);
+    let site = Site::new(&[
+        ("MAILSONDE_JOBS__ATTEMPTS_MAX", "1"),
+        ("MAILSONDE_JOBS__TASKS_AT_ONCE", "4"),
+        // No lease runs out on a busy machine.
+        ("MAILSONDE_JOBS__LEASE", "20s"),
+    ]);
     site.refuse_at_first("part", 30);
     let inputs = addresses(10_000);
     let job = site.submit(&inputs, &["--offline"]);

@@ -2,16 +2,23 @@
 
 use mailsonde_tests::{
     real::{postfix::is_root, postgres::Postgres},
-    site::{Site, client::upload, jobs::addresses},
+    site::{
+        Site,
+        client::upload,
+        jobs::addresses,
+        mail::{self, slow},
+    },
 };
 
 const FEW_AT_ONCE: [(&str, &str); 1] = [("MAILSONDE_JOBS__TASKS_AT_ONCE", "2")];
 
 #[test]
 fn while_the_database_only_reads_nothing_is_lost() {
-    let site = Site::new(&FEW_AT_ONCE);
-    let inputs = addresses(15_000);
-    let job = site.submit(&inputs, &["--offline"]);
+    // Servers so slow that somebody is at work when it begins, and not at writing.
+    let net = slow("150ms");
+    let site = Site::with(net.environment());
+    let inputs = mail::addresses(100);
+    let job = site.submit(&inputs, &[]);
     let mut worker = site.worker_at_work();
     site.query("alter system set default_transaction_read_only = on");
     site.query("select pg_reload_conf()");
@@ -41,6 +48,7 @@ fn while_the_disk_is_full_nothing_is_lost() {
         return;
     }
     let site = Site::of(Postgres::start_on_small_disk("32m").unwrap(), &FEW_AT_ONCE);
+    site.brake();
     let inputs = addresses(15_000);
     let job = site.submit(&inputs, &["--offline"]);
     let mut worker = site.worker_at_work();

@@ -13,7 +13,8 @@ use mailsonde_tests::{
 
 #[test]
 fn what_is_at_work_is_finished_and_the_rest_left() {
-    let site = Site::new(&[("MAILSONDE_JOBS__TASKS_AT_ONCE", "2")]);
+    let site = Site::new(&[("MAILSONDE_JOBS__TASKS_AT_ONCE", "2"), ("MAILSONDE_JOBS__LEASE", "20s")]);
+    site.brake();
     let inputs = addresses(10_000);
     let job = site.submit(&inputs, &["--offline"]);
     let worker = site.worker_at_work();
@@ -32,7 +33,8 @@ fn what_is_at_work_is_finished_and_the_rest_left() {
 #[test]
 fn the_second_signal_ends_at_once() {
     let net = slow("3s");
-    let site = Site::with(net.environment());
+    let longer_leases = [("MAILSONDE_JOBS__LEASE".to_owned(), "20s".to_owned())];
+    let site = Site::with(net.environment().into_iter().chain(longer_leases));
     let inputs = mail::addresses(20);
     let job = site.submit(&inputs, &[]);
     let worker = site.worker_at_work();

@@ -21,6 +21,7 @@ const FEW_AT_ONCE: [(&str, &str); 1] = [("MAILSONDE_JOBS__TASKS_AT_ONCE", "2")];
 #[test]
 fn a_restart_of_the_database_costs_nothing() {
     let site = Site::new(&FEW_AT_ONCE);
+    site.brake();
     let inputs = addresses(15_000);
     let job = site.submit(&inputs, &["--offline"]);
     let mut workers = [site.worker_at_work(), site.worker_at_work()];
@@ -38,6 +39,7 @@ fn a_restart_of_the_database_costs_nothing() {
 #[test]
 fn after_an_outage_of_40_seconds_work_goes_on_by_itself() {
     let site = Site::new(&FEW_AT_ONCE);
+    site.brake();
     let inputs = addresses(15_000);
     let job = site.submit(&inputs, &["--offline"]);
     let mut workers = [site.worker_at_work(), site.worker_at_work()];

@@ -179,6 +179,12 @@ fn the_specifications_library_takes_our_signatures_also_while_secrets_change() {
     assert_eq!(receiver.next()["verified"], serde_json::json!([true, true, false]));
     receiver.say(500);
     site.wait(STATE, "delivered 1, pending 1");
+    // Not by itself, some seconds from now.
+    site.wait(
+        "with held as (update task set due_at = 'infinity' where kind = 'webhook' and state = 'ready' returning id)
+         select count(*) from held",
+        "1",
+    );
 
     let third = said(&site, &["webhook", "secret", "rotate", CLIENT, "--overlap", "0s"]);
     receiver.knows(&[&first, &second, &third]);

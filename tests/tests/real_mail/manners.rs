@@ -31,7 +31,7 @@ fn hundred_known_take_one_session_and_few_transactions() {
     // 100, a random one, and hello, transactions, resets and farewell.
     assert!(total(&sessions, "commands") <= 130, "{sessions:#?}");
     assert_few_errors("stock-known");
-    assert!(took < Duration::from_secs(5), "{took:?}");
+    assert!(took < Duration::from_secs(20), "{took:?}");
 }
 
 #[test]
@@ -43,7 +43,7 @@ fn forty_unknown_never_reach_the_limit_of_errors() {
     let sessions = Lab::shared().sessions("stock-unknown").unwrap();
     assert!(sessions.len() <= 6, "{sessions:#?}");
     assert!(total(&sessions, "rcpt") <= 42, "nobody is asked twice: {sessions:#?}");
-    assert!(took < Duration::from_secs(5), "{took:?}");
+    assert!(took < Duration::from_secs(20), "{took:?}");
 }
 
 #[test]
@@ -55,7 +55,7 @@ fn hundred_with_thirty_unknown_are_all_answered() {
     let sessions = Lab::shared().sessions("stock-mixed").unwrap();
     assert!(sessions.len() <= 6, "{sessions:#?}");
     assert!(total(&sessions, "rcpt") <= 105, "nobody is asked twice: {sessions:#?}");
-    assert!(took < Duration::from_secs(5), "{took:?}");
+    assert!(took < Duration::from_secs(20), "{took:?}");
 }
 
 #[test]

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Answers come within two seconds; machines may be busy.
-const TOLD_WITHIN: Duration = Duration::from_secs(5);
+const TOLD_WITHIN: Duration = Duration::from_secs(15);
 
 const VERIFY: (&str, &str) = ("/api/v1/verify", r#"{"email":"zyxw.a@mailinator.com"}"#);
 const BATCH: (&str, &str) =
@@ -49,8 +49,6 @@ fn is_done_once(site: &Site, served: &Served, key: &str) {
 fn batches_that_are_ordered_while_the_database_is_started_again_are_whole_and_billed_once() {
     let receiver = Receiver::start("127.0.0.1", Duration::ZERO);
     let site = Site::new(&[
-        ("MAILSONDE_HTTP__REQUESTS_PER_MINUTE", "1000000"),
-        ("MAILSONDE_HTTP__BURST", "100000"),
         ("MAILSONDE_WEBHOOKS__DESTINATIONS", "any"),
         ("MAILSONDE_WEBHOOKS__HTTP", "true"),
         ("MAILSONDE_JOBS__ATTEMPTS_MAX", "100"),

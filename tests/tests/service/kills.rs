@@ -32,8 +32,6 @@ const KILLS: u32 = 8;
 fn installation(net: &Net) -> Site {
     let sessions = SESSIONS_MAX.to_string();
     let terms = [
-        ("MAILSONDE_HTTP__REQUESTS_PER_MINUTE", "1000000"),
-        ("MAILSONDE_HTTP__BURST", "100000"),
         ("MAILSONDE_WEBHOOKS__DESTINATIONS", "any"),
         ("MAILSONDE_WEBHOOKS__HTTP", "true"),
         // Each kill is a failure of what was at work.

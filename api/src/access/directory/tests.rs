@@ -13,8 +13,8 @@ use crate::store::{
     testing,
 };
 
-/// A change is known everywhere within this time.
-const SOON: Duration = Duration::from_secs(1);
+/// A change is known everywhere within a second; machines may be busy. Less than what is known is taken for fresh.
+const SOON: Duration = Duration::from_secs(4);
 
 const OTHER_KEY: &str = "00000002 AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=\n";
 
@@ -315,7 +315,8 @@ async fn while_the_database_is_away_those_who_were_known_lately_are_let_in() {
     testing::shut(&store, false).await;
     let id = id_of(&store, &known).await.unwrap().unwrap();
     run(&store, &format!("update api_key set revoked_at = now() where id = '{id}'")).await;
-    assert_eq!(said(&directory, &known).await, "revoked");
+    // They may listen again by now, and be about to hear of it.
+    until(&directory, &known, "revoked").await;
     assert_eq!(said(&directory, &unknown).await, "welcome");
 }
 

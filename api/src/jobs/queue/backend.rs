@@ -177,7 +177,10 @@ mod tests {
     use super::*;
     use crate::{
         jobs::queue::QueueTerms,
-        store::{Shared, testing},
+        store::{
+            Shared,
+            testing::{self, WAITS},
+        },
     };
 
     const MINUTE: Duration = Duration::from_mins(1);
@@ -189,8 +192,7 @@ mod tests {
         other.batch_execute("begin; lock table task in access exclusive mode").await.unwrap();
         let claim = tokio::spawn(claim_when_due(queue.clone()));
         let client = store.request().await.unwrap();
-        let waits = "select exists (select from pg_locks where relation = 'task'::regclass and not granted)";
-        while !client.query_one(waits, &[]).await.unwrap().get::<_, bool>(0) {}
+        while client.query_one(WAITS, &[]).await.unwrap().get::<_, i64>(0) == 0 {}
         (queue, claim)
     }
 

@@ -4,14 +4,10 @@
 use std::time::Instant;
 
 use super::*;
-use crate::store::{jobs, retention, sheets};
+use crate::store::{jobs, retention, sheets, testing::WAITS};
 
 /// Within this time a caller is to hear that there will be no answer.
-const SOON: Duration = Duration::from_secs(2);
-
-/// Somebody in this database waits for a lock.
-pub(super) const WAITS: &str = "select count(*) from pg_locks where not granted \
-                     and database = (select oid from pg_database where datname = current_database())";
+const SOON: Duration = Duration::from_secs(10);
 
 async fn is_told_soon<T>(answer: impl Future<Output = Result<T, StoreError>>) {
     let began = Instant::now();
@@ -96,8 +92,8 @@ async fn the_file_of_a_job_is_written_before_others_have_to_wait_for_it() {
     let job = NewJob { sheet: vec![piece], ..job_to_be() };
     let (mut client, mut other) = (store.worker().await.unwrap(), store.worker().await.unwrap());
     let weighing = Draft::write(&mut other, &job_to_be()).await.unwrap().take_turn().await.unwrap();
-    let written =
-        "select count(*) from pg_locks where relation = 'sheet'::regclass and mode = 'RowExclusiveLock'";
+    let written = "select count(*) from pg_locks where relation = 'sheet'::regclass and mode = 'RowExclusiveLock' \
+         and database = (select oid from pg_database where datname = current_database())";
     let submitting = async {
         Draft::write(&mut client, &job).await.unwrap().take_turn().await.unwrap().take(&job).await.unwrap();
     };
