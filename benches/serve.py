@@ -25,7 +25,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 CLIENTS = 16
 ADDRESSES = 1_000
 SECONDS = 5
-ROUNDS = 3
+ROUNDS = 5
 # As users would have it, but for DNS, and for how often one may ask.
 OFFLINE = '["syntax", "typo", "disposable", "free-provider", "role", "alias", "random-pattern", "history"]'
 SETTINGS = {
@@ -125,7 +125,9 @@ def told(connections, rounds, tell):
     assert ours["failed"] == theirs["failed"] == 0, f"{ours['failed']} and {theirs['failed']} failed"
     print(f"  {connections} connections: {ours['per_second']:,.0f} a second, the peer {theirs['per_second']:,.0f}; p99 {ours['p99_ms']:.1f} ms")
     goal = 0.5 if connections == 256 else None
-    tell("  share of the peer's requests a second", ours["per_second"] / theirs["per_second"], goal)
+    # Each round against its own: a shared machine is faster in one than in the next.
+    share = statistics.median(us["per_second"] / peer["per_second"] for us, peer in rounds)
+    tell("  share of the peer's requests a second", share, goal)
     tell("  p99 over p50", ours["p99_ms"] / ours["median_ms"], 5, at_least=False)
 
 
