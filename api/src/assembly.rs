@@ -375,9 +375,12 @@ pub(crate) fn data_folder(settings: &Settings) -> Result<PathBuf> {
         return Ok(dir);
     }
     let set = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let home = || set("HOME").filter(|_| !Uid::effective().is_root());
-    let data = set("XDG_DATA_HOME").or_else(|| Some(home()?.join(".local/share")));
-    Ok(data.unwrap_or_else(|| "/var/lib".into()).join("mailsonde"))
+    Ok(usual_folder(set("XDG_DATA_HOME"), set("HOME"), Uid::effective().is_root()))
+}
+
+fn usual_folder(data_home: Option<PathBuf>, home: Option<PathBuf>, is_root: bool) -> PathBuf {
+    let home = home.filter(|_| !is_root).map(|home| home.join(".local/share"));
+    data_home.or(home).unwrap_or_else(|| "/var/lib".into()).join("mailsonde")
 }
 
 #[cfg(test)]
@@ -389,6 +392,24 @@ mod tests {
     };
 
     use super::*;
+
+    #[test]
+    fn roots_data_are_in_one_place_whatever_its_home() {
+        let folder = |data_home: Option<&str>, home: Option<&str>, is_root| {
+            usual_folder(data_home.map(PathBuf::from), home.map(PathBuf::from), is_root)
+        };
+        for (data_home, home, is_root, expected) in [
+            (None, Some("/home/jane"), false, "/home/jane/.local/share/mailsonde"),
+            (Some("/home/jane/data"), Some("/home/jane"), false, "/home/jane/data/mailsonde"),
+            (None, None, false, "/var/lib/mailsonde"),
+            (None, Some("/root"), true, "/var/lib/mailsonde"),
+            (None, None, true, "/var/lib/mailsonde"),
+            (Some("/srv"), Some("/root"), true, "/srv/mailsonde"),
+        ] {
+            let found = folder(data_home, home, is_root);
+            assert_eq!(found, PathBuf::from(expected), "{data_home:?} {home:?} {is_root}");
+        }
+    }
 
     #[test]
     fn what_a_stage_writes_is_known_without_building_it() {

@@ -27,7 +27,7 @@ use self::{
     owner::Owner,
     server::Server,
 };
-pub(crate) use self::{error::ClusterError, folder::make_folder};
+pub(crate) use self::{error::ClusterError, folder::within};
 
 /// The database, and the role that owns everything.
 const NAME: &str = "mailsonde";

@@ -47,7 +47,7 @@ use std::{
     sync::Arc,
 };
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 pub(crate) use deadpool_postgres::Object as Connection;
 #[cfg(test)]
 pub(crate) use deadpool_postgres::Transaction;
@@ -105,7 +105,7 @@ impl Store {
         let (keys, whose_keys) = keyring(settings, data_folder)?;
         let (connection, cluster) = if config.url.is_empty() {
             let dir = if config.data_dir.as_os_str().is_empty() {
-                data_folder.join("postgres")
+                cluster::within(data_folder)?
             } else {
                 config.data_dir.clone()
             };
@@ -241,7 +241,8 @@ fn keyring(settings: &Settings, data_folder: &Path) -> Result<(Keyring, String)>
         return Ok((keys, "`[encryption] keys`".into()));
     }
     if file.as_os_str().is_empty() {
-        cluster::make_folder(data_folder)?;
+        std::fs::create_dir_all(data_folder)
+            .with_context(|| format!("the data folder {} cannot be made", data_folder.display()))?;
         file = data_folder.join("keys");
     }
     Ok((Keyring::open_or_create(&file)?, file.display().to_string()))

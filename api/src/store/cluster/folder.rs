@@ -44,7 +44,7 @@ impl Folder {
     /// # Errors
     /// It is not ours, or holds something else, or the cluster's user could not get there.
     pub(super) fn open(path: &Path, owner: &Owner) -> Result<Self, ClusterError> {
-        make_folder(path)?;
+        make_all(path)?;
         // Whoever comes by another way has to find the same socket.
         let root = fs::canonicalize(path).map_err(ClusterError::file(path))?;
         let folder = Self { socket: socket_folder(&root), root };
@@ -159,16 +159,28 @@ fn our_mode() -> u32 {
     if owner::is_root() { THROUGH } else { PRIVATE }
 }
 
-/// Makes a folder and what is missing above it, so that the cluster's user can go through it, whatever the umask.
+/// Where the cluster is unless configured: in the folder of our data. For root, the cluster's user can go through that one
+/// from now on, whoever made it, and for whom: what else is in it is closed by itself.
 ///
 /// # Errors
 /// The system does not let us.
-pub(crate) fn make_folder(path: &Path) -> Result<(), ClusterError> {
+pub(crate) fn within(data_folder: &Path) -> Result<PathBuf, ClusterError> {
+    make_all(data_folder)?;
+    if owner::is_root() {
+        let about = fs::metadata(data_folder).map_err(ClusterError::file(data_folder))?;
+        let through = Permissions::from_mode(about.mode() | THROUGH);
+        fs::set_permissions(data_folder, through).map_err(ClusterError::file(data_folder))?;
+    }
+    Ok(data_folder.join("postgres"))
+}
+
+/// Makes a folder and what is missing above it, with the mode of ours.
+fn make_all(path: &Path) -> Result<(), ClusterError> {
     if path.exists() {
         return Ok(());
     }
     if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-        make_folder(parent)?;
+        make_all(parent)?;
     }
     match DirBuilder::new().mode(PRIVATE).create(path) {
         Ok(()) => fs::set_permissions(path, Permissions::from_mode(our_mode())),

@@ -14,7 +14,7 @@ use std::{
 use tempfile::TempDir;
 use tokio_postgres::NoTls;
 
-use super::{Cluster, ClusterError, Folder, Owner, binaries, owner};
+use super::{Cluster, ClusterError, Folder, Owner, binaries, owner, within};
 
 impl Owner {
     /// Whose clusters are in tests: nobody's if we are root, so that no user has to be made.
@@ -321,6 +321,19 @@ fn a_long_path_has_its_socket_at_a_short_place() {
     let error = open(&data_dir);
     fs::remove_file(&socket).unwrap();
     assert!(matches!(error, Err(ClusterError::NotOurs { .. })), "{error:?}");
+}
+
+#[test]
+fn whoever_made_the_folder_of_our_data_the_clusters_user_can_go_through_it() {
+    let parent = folder();
+    let data = parent.path().join("data");
+    fs::create_dir(&data).unwrap();
+    fs::set_permissions(&data, Permissions::from_mode(0o700)).unwrap();
+    let dir = within(&data).unwrap();
+    assert_eq!(dir, data.join("postgres"));
+    let mode = fs::metadata(&data).unwrap().permissions().mode() & 0o7777;
+    assert_eq!(mode, if owner::is_root() { 0o711 } else { 0o700 });
+    Folder::open(&dir, &Owner::of_tests()).unwrap();
 }
 
 #[test]
