@@ -46,7 +46,8 @@ pub fn wait_until_alone(net: &Net) {
 }
 
 /// Processes that were killed keep their sessions for half a minute, as far as others know: with this there are enough.
-pub fn many_sessions() -> Vec<(String, String)> {
-    let limits = ["SESSIONS_PER_MX_MAX", "SESSIONS_PER_OPERATOR_MAX", "SESSIONS_MAX"];
-    limits.map(|limit| (format!("MAILSONDE_SMTP__{limit}"), "10000".to_owned())).into()
-}
+pub const MANY_SESSIONS: [(&str, &str); 3] = [
+    ("MAILSONDE_SMTP__SESSIONS_PER_MX_MAX", "10000"),
+    ("MAILSONDE_SMTP__SESSIONS_PER_OPERATOR_MAX", "10000"),
+    ("MAILSONDE_SMTP__SESSIONS_MAX", "10000"),
+];

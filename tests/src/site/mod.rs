@@ -18,6 +18,7 @@ use std::{
     time::Duration,
 };
 
+use mailsonde_lab::Net;
 use process::Process;
 
 use crate::{
@@ -52,6 +53,11 @@ impl Site {
     /// The same.
     pub fn with(variables: impl IntoIterator<Item = (String, String)>) -> Self {
         Self::bare(variables).migrated()
+    }
+
+    /// The same, whose mail servers and name server are these.
+    pub fn among(net: &Net, variables: &[(&str, &str)]) -> Self {
+        Self::with(net.environment().into_iter().chain(owned(variables)))
     }
 
     /// The same, with this Postgres.

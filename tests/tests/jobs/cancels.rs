@@ -45,8 +45,7 @@ fn a_canceled_job_keeps_what_it_has_and_gets_no_more() {
 #[test]
 fn a_paused_job_stops_at_once_and_ends_when_it_is_resumed() {
     let net = slow("150ms");
-    let longer_leases = [("MAILSONDE_JOBS__LEASE".to_owned(), "20s".to_owned())];
-    let site = Site::with(net.environment().into_iter().chain(longer_leases));
+    let site = Site::among(&net, &[("MAILSONDE_JOBS__LEASE", "20s")]);
     let inputs = mail::addresses(100);
     let job = site.submit(&inputs, &[]);
     let _worker = site.worker_at_work();

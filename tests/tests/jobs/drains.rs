@@ -7,7 +7,7 @@ use mailsonde_tests::{
     real::daemon::wait_until,
     site::{
         LIMIT, Site,
-        mail::{self, slow},
+        mail::{self, MANY_SESSIONS, slow},
     },
 };
 
@@ -20,12 +20,9 @@ const TO_END: Duration = Duration::from_secs(3);
 const TO_GIVE_UP: Duration = Duration::from_secs(40);
 
 fn site(net: &Net, lease: &str) -> Site {
-    let terms = [
-        ("MAILSONDE_JOBS__LEASE".to_owned(), lease.to_owned()),
-        ("MAILSONDE_JOBS__DRAIN_MAX".to_owned(), format!("{DRAIN_MAX:?}")),
-    ];
-    let terms = terms.into_iter().chain(mail::many_sessions());
-    Site::with(net.environment().into_iter().chain(terms))
+    let drain_max = format!("{DRAIN_MAX:?}");
+    let terms = [("MAILSONDE_JOBS__LEASE", lease), ("MAILSONDE_JOBS__DRAIN_MAX", &drain_max)];
+    Site::among(net, &[&terms, &MANY_SESSIONS[..]].concat())
 }
 
 #[test]

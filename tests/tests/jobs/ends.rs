@@ -33,8 +33,7 @@ fn what_is_at_work_is_finished_and_the_rest_left() {
 #[test]
 fn the_second_signal_ends_at_once() {
     let net = slow("3s");
-    let longer_leases = [("MAILSONDE_JOBS__LEASE".to_owned(), "20s".to_owned())];
-    let site = Site::with(net.environment().into_iter().chain(longer_leases));
+    let site = Site::among(&net, &[("MAILSONDE_JOBS__LEASE", "20s")]);
     let inputs = mail::addresses(20);
     let job = site.submit(&inputs, &[]);
     let worker = site.worker_at_work();

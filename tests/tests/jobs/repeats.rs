@@ -7,7 +7,7 @@ use mailsonde_tests::{
     chance::{Chance, kills},
     site::{
         Site,
-        mail::{self, slow},
+        mail::{self, MANY_SESSIONS, slow},
     },
 };
 
@@ -20,8 +20,8 @@ const ADDRESSES: usize = 60;
 fn a_kill_costs_one_repeated_question_for_each_that_was_in_flight() {
     let mut chance = Chance::new();
     let net = slow("50ms");
-    let many_attempts = [("MAILSONDE_JOBS__ATTEMPTS_MAX".to_owned(), "1000".to_owned())];
-    let site = Site::with(net.environment().into_iter().chain(mail::many_sessions()).chain(many_attempts));
+    let many_attempts = ("MAILSONDE_JOBS__ATTEMPTS_MAX", "1000");
+    let site = Site::among(&net, &[&MANY_SESSIONS[..], &[many_attempts]].concat());
     let inputs = mail::addresses(ADDRESSES);
     let (mut killed, mut jobs, wanted) = (0, 0, kills(5));
     while killed < wanted {

@@ -38,8 +38,7 @@ fn installation(net: &Net) -> Site {
         ("MAILSONDE_JOBS__ATTEMPTS_MAX", "100"),
         ("MAILSONDE_SMTP__SESSIONS_PER_MX_MAX", &sessions),
     ];
-    let terms = terms.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    Site::with(net.environment().into_iter().chain(terms))
+    Site::among(net, &terms)
 }
 
 #[test]

@@ -7,7 +7,7 @@ use mailsonde_lab::{Host, Internet, Net};
 use mailsonde_tests::{
     chance::{Chance, kills},
     real::daemon::wait_until,
-    site::{MARK, Site, process::Process},
+    site::{MARK, Site, mail::MANY_SESSIONS, process::Process},
 };
 
 /// Rows, unless `TABLE_ROWS` says how many. Every 20th repeats the one before.
@@ -40,13 +40,8 @@ fn installation(net: &Net) -> Site {
         // Each kill is a failure of what was at work.
         ("MAILSONDE_JOBS__ATTEMPTS_MAX", "100"),
         ("MAILSONDE_JOBS__TASKS_AT_ONCE", "1"),
-        // What a killed process had leased is held for half a minute.
-        ("MAILSONDE_SMTP__SESSIONS_PER_MX_MAX", "1000"),
-        ("MAILSONDE_SMTP__SESSIONS_PER_OPERATOR_MAX", "10000"),
-        ("MAILSONDE_SMTP__SESSIONS_MAX", "1000"),
     ];
-    let terms = terms.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    Site::with(net.environment().into_iter().chain(terms))
+    Site::among(net, &[&MANY_SESSIONS[..], &terms].concat())
 }
 
 #[test]

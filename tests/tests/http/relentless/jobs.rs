@@ -62,15 +62,12 @@ const JOB: [&str; 36] = [
 fn a_job_of_probes_is_told_from_its_beginning_to_its_end() {
     let net = internet();
     let hooks = Receiver::start("127.0.0.1", Duration::ZERO);
-    let variables = net.environment().into_iter().chain([
-        ("MAILSONDE_WEBHOOKS__DESTINATIONS".into(), "any".into()),
-        ("MAILSONDE_WEBHOOKS__HTTP".into(), "true".into()),
-        (
-            "MAILSONDE_RELENTLESS__PRICE_MICROS".into(),
-            "{finder_deliverable=9,finder_undeliverable=2,probe=3}".into(),
-        ),
-    ]);
-    let site = Site::with(variables);
+    let own = [
+        ("MAILSONDE_WEBHOOKS__DESTINATIONS", "any"),
+        ("MAILSONDE_WEBHOOKS__HTTP", "true"),
+        ("MAILSONDE_RELENTLESS__PRICE_MICROS", "{finder_deliverable=9,finder_undeliverable=2,probe=3}"),
+    ];
+    let site = Site::among(&net, &own);
     let (acme, other) = (key(&site, "acme"), key(&site, "other"));
     let served = site.serve();
     let until = deadline(&site, 3_600);
@@ -383,12 +380,12 @@ fn people_are_found_at_once_and_in_the_background() {
 #[test]
 fn whoever_has_used_up_what_he_may_is_told_so() {
     let net = internet();
-    let variables = net.environment().into_iter().chain([
-        ("MAILSONDE_RELENTLESS__BILLING".into(), "true".into()),
-        ("MAILSONDE_RELENTLESS__FREE_WINDOW_LIMIT".into(), "3".into()),
-        ("MAILSONDE_RELENTLESS__HISTORY_DAYS".into(), "31".into()),
-    ]);
-    let site = Site::with(variables);
+    let own = [
+        ("MAILSONDE_RELENTLESS__BILLING", "true"),
+        ("MAILSONDE_RELENTLESS__FREE_WINDOW_LIMIT", "3"),
+        ("MAILSONDE_RELENTLESS__HISTORY_DAYS", "31"),
+    ];
+    let site = Site::among(&net, &own);
     let key = key(&site, "acme");
     let served = site.serve();
     let batch = json!({ "emails": ["jane.doe@acme.test", "b@acme.test"] });

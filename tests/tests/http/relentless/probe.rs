@@ -133,9 +133,7 @@ fn a_batch_has_a_result_for_each_place_and_asks_about_nobody_twice() {
 #[test]
 fn whoever_finds_no_room_is_told_to_submit_a_job() {
     let net = internet();
-    let variables =
-        net.environment().into_iter().chain([("MAILSONDE_RELENTLESS__SYNC_CAPACITY".into(), "1".into())]);
-    let site = Site::with(variables);
+    let site = Site::among(&net, &[("MAILSONDE_RELENTLESS__SYNC_CAPACITY", "1")]);
     let key = key(&site, "acme");
     let served = site.serve();
     let mut waiting = served.connect();

@@ -243,8 +243,7 @@ fn the_published_client_raises_its_exceptions_for_what_is_refused() {
 #[test]
 fn the_published_client_hears_that_there_is_no_room() {
     let net = internet();
-    let own = ("MAILSONDE_RELENTLESS__SYNC_CAPACITY".to_owned(), "1".to_owned());
-    let site = Site::with(net.environment().into_iter().chain([own]));
+    let site = Site::among(&net, &[("MAILSONDE_RELENTLESS__SYNC_CAPACITY", "1")]);
     let token = token(&site, "acme");
     let served = site.serve();
     let mut first = Bridge::new(&served, &token);
@@ -285,9 +284,8 @@ fn the_published_client_hears_that_all_is_used_up_and_of_our_faults() {
         ("MAILSONDE_RELENTLESS__HISTORY_DAYS", "31"),
         ("MAILSONDE_RELENTLESS__FREE_WINDOW_LIMIT", "1"),
         ("MAILSONDE_RELENTLESS__FREE_WEEKLY_LIMIT", "1"),
-    ]
-    .map(|(name, value)| (name.to_owned(), value.to_owned()));
-    let site = Site::with(net.environment().into_iter().chain(own));
+    ];
+    let site = Site::among(&net, &own);
     let token = token(&site, "acme");
     let served = site.serve();
     let mut client = Bridge::new(&served, &token);

@@ -8,9 +8,7 @@ use super::{EMAIL, get, internet, key, post, refuses};
 #[test]
 fn an_address_is_answered_at_once_and_what_is_unknown_costs_nothing() {
     let net = internet();
-    let mut variables = net.environment();
-    variables.push(("MAILSONDE_SMTP__REPLY_TIMEOUT".to_owned(), "1m".to_owned()));
-    let site = Site::with(variables);
+    let site = Site::among(&net, &[("MAILSONDE_SMTP__REPLY_TIMEOUT", "1m")]);
     site.print(&["client", "create", "acme", "--quota", "10"]);
     let key = super::key_of(&site, "acme");
     let served = site.serve();
